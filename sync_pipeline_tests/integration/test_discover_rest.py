@@ -248,7 +248,11 @@ def test_google_lists_projects(sql_admin: Place, fleet: Command) -> None:
 
 
 def test_google_says_itself_that_something_is_missing(sql_admin: Place, fleet: Command) -> None:
-    sql_admin.lists["/v1/projects/shop/instances"] = [instance("a"), instance("b")]
+    other = [{"type": "PRIVATE", "ipAddress": "10.1.0.8"}]
+    sql_admin.lists["/v1/projects/shop/instances"] = [
+        instance("a"),
+        instance("b", ipAddresses=other),
+    ]
     discover(fleet, "gcp", "--apply")
     warned: dict[str, Any] = {
         "items": [instance("b", ipAddresses=[{"type": "PRIVATE", "ipAddress": "10.9.9.9"}])],
