@@ -145,7 +145,7 @@ def test_an_address_is_registered_once(more: dict[str, object]) -> None:
         fleet = replace(fleet, origins={})
         plan, _ = look(fleet, replace(by_hand, name="b", **more))  # type: ignore[arg-type]
     else:
-        other = replace(by_hand, **{"resource_id": "arn:b", "name": "b", **more})
+        other = replace(by_hand, **{"resource_id": "arn:b", "name": "b", **more})  # type: ignore[arg-type]
         plan, _ = look(fleet, by_hand, other)
     assert (plan.steps, plan.left_out[0]) == (
         (),
