@@ -7,6 +7,9 @@ Servers List; cloud.google.com/sql/docs: instances.list.
 from __future__ import annotations
 
 import gzip
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -527,3 +530,18 @@ def test_what_was_compressed_counts_as_what_it_is() -> None:
         with pytest.raises(Unlisted, match="more than 100000 bytes"):
             replace(rest, limits=Limits(bytes_of_page=100_000)).page("/x")
         server.shutdown()
+
+
+_ALONE = """
+from sync_pipeline.fleet.discovery import azure
+print(azure.list_azure(["1"]).scopes)
+"""
+
+
+def test_what_a_package_logs_is_not_printed() -> None:
+    environment = {**os.environ, "AZURE_TOKEN_CREDENTIALS": "environmentcredential"}
+    said = subprocess.run(
+        [sys.executable, "-c", _ALONE], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "Azure gave no token (" in said.stdout
+    assert said.stderr == ""

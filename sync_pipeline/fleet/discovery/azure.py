@@ -29,6 +29,7 @@ from sync_pipeline.fleet.discovery.rest import (
     Refused,
     Rest,
     following,
+    muted,
     objects,
     once_refused,
     text_of,
@@ -123,6 +124,7 @@ def _token(base: str) -> Callable[[], str]:
     Raises:
         ConfigurationError: it can't read what it is set to.
     """
+    muted("azure", "msal")
     try:
         credential = DefaultAzureCredential()
     except (AzureError, *CLIENT_FAULTS) as error:

@@ -23,6 +23,7 @@ from sync_pipeline.fleet.discovery.listing import (
 from sync_pipeline.fleet.discovery.rest import (
     Rest,
     following,
+    muted,
     objects,
     once_refused,
     text_of,
@@ -87,6 +88,7 @@ def _login() -> tuple[Callable[[], str], str]:
     Raises:
         ConfigurationError: there are none.
     """
+    muted("google")
     try:
         credentials, project = google.auth.default(scopes=[_SCOPE])
     except (GoogleAuthError, *CLIENT_FAULTS) as error:

@@ -8,6 +8,7 @@ google-api-python-client) would be five more for five lists, and bound neither b
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time as clock
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ _CHUNK = 65_536
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 _OK = 200
 _PORTS = {"https": 443, "http": 80}
+_NOWHERE = logging.NullHandler()
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 """RFC 9110, 5.5: what else a field may have, no token has (RFC 6750, 2.1)."""
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
@@ -152,6 +154,16 @@ def _server(url: str) -> tuple[str, str | None, int | None, str | None]:
         return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme), parts.username
     except ValueError:
         return "", None, None, None
+
+
+def muted(*packages: str) -> None:
+    """Keep what makers' packages log from the terminal, where nobody set up a log of them.
+
+    Python prints a warning that no handler takes, and theirs have the words of a service, and
+    paths. What came of it is said in a sentence of ours.
+    """
+    for package in packages:
+        logging.getLogger(package).addHandler(_NOWHERE)
 
 
 def once_refused(service: str, token: Callable[[], str]) -> Callable[[], str]:
