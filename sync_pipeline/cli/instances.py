@@ -35,6 +35,7 @@ from sync_pipeline.model.instance import (
     TlsMode,
 )
 from sync_pipeline.model.platform import platform_named
+from sync_pipeline.model.text import first_names
 from sync_pipeline.visible import visible
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ app = typer.Typer(help="The instances of the fleet.", no_args_is_help=True)
 app.add_typer(discover.app, name="discover")
 
 PROBES_AT_ONCE = 8
+_MOST_NAMED = 10
 Host = Annotated[str | None, typer.Option(help="Host name or address.")]
 Port = Annotated[int | None, typer.Option(help="Port; the engine's own by default.")]
 Credential = Annotated[str | None, typer.Option(help="Name of a credential.")]
@@ -302,6 +304,7 @@ def import_(
                 hint="Correct these rows and import it again.",
                 details=[f"  {problem}" for problem in problems],
             )
+        _tell_of_returning(deps, parsed, registered)
         if dry_run:
             say(f"{len(parsed.instances)} instances are good; nothing was written.")
             return
@@ -313,6 +316,16 @@ def import_(
             f"{kept} keep the TLS mode that they had, because the file says none. A new instance "
             f"gets {NEW_INSTANCE_TLS}; write `tls` into the file."
         )
+
+
+def _tell_of_returning(deps: SyncDeps, parsed: ParsedFile, registered: Sequence[Instance]) -> None:
+    """Name those that somebody removed: a list that still has them adds them again."""
+    there = {item.name for item in registered}
+    removed = {item.name for item in deps.store.registry.ever()} - there
+    back = [item.name for item in parsed.instances if item.name in removed]
+    if back:
+        named = first_names(back[:_MOST_NAMED], len(back))
+        say(f"Removed from the fleet before, and added again with their history: {named}.")
 
 
 def _defaults(of: str | None, credential: str, environment: str, tags: tuple[str, ...]) -> Defaults:

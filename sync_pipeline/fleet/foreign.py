@@ -192,7 +192,7 @@ def _of_pgadmin(entry: Mapping[str, Any]) -> dict[str, Any]:
     more = found if isinstance(found, dict) else {}
     return {
         "engine": "postgresql",
-        "host": _text(entry, "Host") or _text(entry, "HostAddr"),
+        "host": _text(entry, "Host") or _text(entry, "HostAddr") or _text(more, "hostaddr"),
         "port": _text(entry, "Port"),
         "database": _text(entry, "MaintenanceDB"),
         "username": _text(entry, "Username"),
@@ -213,9 +213,12 @@ def _of_dbeaver(entry: Mapping[str, Any]) -> dict[str, Any]:
     of_it = found if isinstance(found, dict) else {}
     handlers = of_it.get("handlers")
     for name, handler in (handlers if isinstance(handlers, dict) else {}).items():
-        is_tunnel = name.endswith(("tunnel", "proxy"))
-        if is_tunnel and isinstance(handler, dict) and _is_true(handler.get("enabled")):
+        if isinstance(handler, dict) and _is_way(name, handler):
             raise _LeftOut(f"it is reached through another host ({name})")
+    profile = _text(of_it, "config-profile")
+    if profile:
+        # What is in it may be kept in another file; `localhost` is then another host's.
+        raise _LeftOut(f"it is reached as the network profile {profile!r} says")
     if not of_it.get("host"):
         raise _LeftOut("it has an address that is written as a URL alone")
     return {
@@ -228,6 +231,12 @@ def _of_dbeaver(entry: Mapping[str, Any]) -> dict[str, Any]:
         "environment": _text(of_it, "type"),
         "description": _text(entry, "description"),
     }
+
+
+def _is_way(name: str, handler: Mapping[str, Any]) -> bool:
+    """Return whether a handler that is on leads through another host."""
+    kinds = name.rpartition("_")[2].lower(), _text(handler, "type").lower()
+    return _is_true(handler.get("enabled")) and not {"tunnel", "proxy"}.isdisjoint(kinds)
 
 
 _Maker = Callable[[Mapping[str, Any]], dict[str, Any]]

@@ -15,6 +15,7 @@ from sync_pipeline.store.database import Database, upsert
 from sync_pipeline.store.registry import instance_columns, require_credentials
 from sync_pipeline.store.schema import credentials, instances
 from sync_pipeline.store.schema import instance_origins as origins
+from sync_pipeline.store.topics import note_registry
 
 _NEW_ROWS = (StepKind.ADD, StepKind.LINK)
 
@@ -48,6 +49,7 @@ class OriginStore:
             self._database.lock(connection, credentials, instances, origins)
             added = [step.instance for step in steps if step.kind is StepKind.ADD]
             require_credentials(connection, added)
+            _require_free(connection, steps)
             taken = {row.name: row for row in connection.execute(select(instances))}
             rows = [
                 {
@@ -59,6 +61,21 @@ class OriginStore:
             if rows:
                 keys = [name for name in rows[0] if name != "instance_id"]
                 upsert(connection, origins, rows, ["instance_id"], keys)
+                note_registry(connection)
+
+
+def _require_free(connection: Connection, steps: Sequence[Step]) -> None:
+    """Refuse a name of a list that another instance got since the plan was made.
+
+    Raises:
+        ConfigurationError: one has it.
+    """
+    query = select(origins.c.resource_id, origins.c.instance_id)
+    holders = {row.resource_id: row.instance_id for row in connection.execute(query)}
+    for step in steps:
+        # One that is added has no id yet, which no holder has.
+        if holders.get(step.origin.resource_id, step.instance.id) != step.instance.id:
+            raise _changed(step.instance.name)
 
 
 def _written(connection: Connection, step: Step, row: Row[Any] | None, now: datetime) -> int:
@@ -72,14 +89,18 @@ def _written(connection: Connection, step: Step, row: Row[Any] | None, now: date
         query = insert(instances).values(**values, created_at=now, updated_at=now)
         return int(connection.execute(query.returning(instances.c.id)).scalar_one())
     if step.kind is StepKind.ADD or row is None or row.deleted_at is not None or row.id != item.id:
-        raise ConfigurationError(
-            f"{item.name!r} was changed by somebody else meanwhile; nothing was written.",
-            hint="Look at the plan again.",
-        )
+        raise _changed(item.name)
     if any(getattr(row, name) != value for name, value in values.items()):
         query_of_one = update(instances).where(instances.c.id == item.id)
         connection.execute(query_of_one.values(**values, updated_at=now))
     return item.id
+
+
+def _changed(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name!r} was changed by somebody else meanwhile; nothing was written.",
+        hint="Look at the plan again.",
+    )
 
 
 def _listed(item: Instance) -> dict[str, Any]:

@@ -377,6 +377,20 @@ def test_a_fleet_is_imported_whole_and_safe_to_repeat(monitor: Command) -> None:
     assert "db2.example.net:3308" in monitor.ok("instances", "list").out
 
 
+def test_what_was_removed_does_not_come_back_in_silence(monitor: Command) -> None:
+    text = (
+        "[all:vars]\nsync_pipeline_engine=mysql\nsync_pipeline_credential=monitor\n[a]\none\ntwo\n"
+    )
+    arguments = ("instances", "import", write(monitor, "hosts", text), "--from", "ansible")
+    monitor.ok(*arguments)
+    assert "Removed" not in monitor.ok(*arguments).out
+    monitor.ok("instances", "remove", "two", "--yes")
+    sentence = "Removed from the fleet before, and added again with their history: two."
+    assert sentence in monitor.ok(*arguments, "--dry-run").out
+    assert [item.name for item in monitor.store().registry.instances()] == ["one"]
+    assert sentence in monitor.ok(*arguments).out
+
+
 def test_nothing_of_a_bad_file_is_imported(monitor: Command) -> None:
     rows = yaml.safe_load(FLEET)["instances"]
     rows += [{**rows[0], "name": "no credential", "credential": "gone"}, {**rows[0], "port": -1}]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
+from threading import Thread
 from typing import Any
 
 import boto3
@@ -14,6 +17,7 @@ from botocore.exceptions import ClientError
 from moto.rds.models import DBInstance
 from moto.server import ThreadedMotoServer
 
+from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.discovery import aws
 from sync_pipeline.fleet.discovery.listing import Limits
 from sync_pipeline.model.instance import Instance
@@ -378,3 +382,63 @@ def test_random_fleets(account: Account, fleet: Command, seed: int) -> None:
             if key in there:
                 tags = there[key][1]
                 assert item.tags == tuple(sorted(f"{name}={value}" for name, value in tags.items()))
+
+
+class _Answers(BaseHTTPRequestHandler):
+    """Says whose credentials these are, and then what a proxy of a company might."""
+
+    said = b""
+
+    def do_POST(self) -> None:
+        asked = self.rfile.read(int(self.headers["content-length"]))
+        body = _CALLER if b"GetCallerIdentity" in asked else self.said
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Stay quiet."""
+
+
+_CALLER = b"""<GetCallerIdentityResponse><GetCallerIdentityResult><Account>1</Account>
+</GetCallerIdentityResult></GetCallerIdentityResponse>"""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"", b"{}", b"<html><body>blocked</body></html>",
+        b"<DescribeDBClustersResponse><DescribeDBClustersResult/></DescribeDBClustersResponse>",
+        b"<X><DescribeDBClustersResult><DBClusters/></DescribeDBClustersResult></X>",
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_of_aws_marks_nothing(
+    account: Account, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(_Answers, "said", said)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        found = aws.list_aws(["eu-central-1"])
+        with pytest.raises(ConfigurationError, match="did not say which regions"):
+            aws.list_aws([])
+        server.shutdown()
+    assert found.whole == frozenset()
+    assert "AWS refused or did not answer" in found.scopes["aws/1/eu-central-1"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("AWS_PROFILE", "nobody's", "can't read what it is set to (ProfileNotFound)"),
+        ("AWS_CONFIG_FILE", __file__, "can't read what it is set to (ConfigParseError)"),
+        ("AWS_ENDPOINT_URL", "nonsense", "whose credentials these are (ValueError)"),
+    ],
+)
+def test_what_the_client_can_not_read_is_one_sentence(
+    account: Account, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError, match=re.escape(sentence)):
+        aws.list_aws([])

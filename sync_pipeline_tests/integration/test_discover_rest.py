@@ -6,17 +6,28 @@ Servers List; cloud.google.com/sql/docs: instances.list.
 
 from __future__ import annotations
 
+import gzip
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from threading import Thread
+from time import sleep
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 
+from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.discovery import azure, google
 from sync_pipeline.fleet.discovery.listing import Limits, Listing, Time, Unlisted
-from sync_pipeline.fleet.discovery.rest import Rest
+from sync_pipeline.fleet.discovery.rest import Rest, once_refused
 from sync_pipeline.model.instance import Instance
 from workbench.benches.command import CANARY, Command
 from workbench.servers.secret_places import Answer, answered
@@ -240,7 +251,11 @@ def test_google_lists_projects(sql_admin: Place, fleet: Command) -> None:
 
 
 def test_google_says_itself_that_something_is_missing(sql_admin: Place, fleet: Command) -> None:
-    sql_admin.lists["/v1/projects/shop/instances"] = [instance("a"), instance("b")]
+    other = [{"type": "PRIVATE", "ipAddress": "10.1.0.8"}]
+    sql_admin.lists["/v1/projects/shop/instances"] = [
+        instance("a"),
+        instance("b", ipAddresses=other),
+    ]
     discover(fleet, "gcp", "--apply")
     warned: dict[str, Any] = {
         "items": [instance("b", ipAddresses=[{"type": "PRIVATE", "ipAddress": "10.9.9.9"}])],
@@ -265,6 +280,8 @@ def test_google_says_itself_that_something_is_missing(sql_admin: Place, fleet: C
         ((200, [CANARY]), "no object of JSON"),
         ((200, {"items": [CANARY]}), "no list of objects"),
         ((200, {"items": {"a": CANARY}}), "no list of objects"),
+        ((200, {"items": [instance("a")], "nextPageToken": 7}), "'nextPageToken' is no text"),
+        ((200, {"error": {"message": CANARY}}), "no object of JSON that is a list"),
         ((200, {"items": [{"region": "x"}]}), "something without an identifier"),
         ((200, {"x": "y" * 70_000}), "more than 65536 bytes"),
     ],
@@ -371,3 +388,160 @@ def test_sessions_follow_no_netrc(
     monkeypatch.setenv("NETRC", str(netrc))
     assert requests.utils.get_netrc_auth(arm.base) == ("someone", "else")
     assert azure.list_azure([ONE]).whole != frozenset()
+
+
+@pytest.mark.parametrize("token", ["with\nan end", "", "of the m\u00e4chine", f"{CANARY} "])
+def test_a_token_that_no_header_takes_is_shown_nowhere(arm: Place, token: str) -> None:
+    asked: list[str] = []
+
+    def given() -> str:
+        asked.append(token)
+        return token
+
+    limits = Limits()
+    rest = Rest("Azure", arm.base, once_refused("Azure", given), limits, Time(limits))
+    found = azure.list_azure([ONE], rest, limits)
+    assert set(found.scopes.values()) == {"Azure gave no token (it can be in no header)"}
+    assert (len(asked), arm.asked) == (1, [])
+
+
+def test_who_gave_no_token_is_not_asked_for_each_list(arm: Place) -> None:
+    asked: list[str] = []
+
+    def given() -> str:
+        asked.append("again")
+        raise KeyError(CANARY)
+
+    limits = Limits()
+    rest = Rest("Azure", arm.base, once_refused("Azure", given), limits, Time(limits))
+    assert set(azure.list_azure([ONE, OTHER], rest, limits).scopes.values()) == {
+        "Azure gave no token (KeyError)"
+    }
+    assert asked == ["again"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]", '"x"', "", "\ufffe", '{"type": "impersonated_service_account"}',
+     '{"type": "external_account", "audience": 5, "subject_token_type": "x", "token_url": "x"}'],
+)  # fmt: skip
+def test_credentials_that_google_can_not_read_are_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "key.json"
+    file.write_text(text)
+    for place in (file, tmp_path):
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(place))
+        with pytest.raises(ConfigurationError, match="Google's client has no credentials"):
+            google.list_google(["shop"])
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"AZURE_AUTHORITY_HOST": "http://x"},
+        {"AZURE_TENANT_ID": "a b", "AZURE_CLIENT_ID": "x", "AZURE_CLIENT_SECRET": CANARY},
+        {"AZURE_TENANT_ID": "a", "AZURE_CLIENT_ID": "x", "AZURE_CLIENT_CERTIFICATE_PATH": "/nope"},
+        {"AZURE_TOKEN_CREDENTIALS": CANARY},
+    ],
+)
+def test_what_azure_can_not_read_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match="can't read what it is set to") as found:
+        azure.list_azure([ONE])
+    assert CANARY not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({}, "has no list"),
+        ({"value": None}, "no list of objects"),
+        ({"error": {"code": "x"}}, "no object of JSON that is a list"),
+        ({"value": [], "nextLink": ["https://x"]}, "'nextLink' is no text"),
+        ({"value": [], "nextLink": {"href": "https://x"}}, "'nextLink' is no text"),
+        ({"value": [], "nextLink": "@127.0.0.2/x"}, "another host"),
+    ],
+)
+def test_an_answer_that_may_lack_something_marks_nothing(
+    arm: Place, fleet: Command, answer: dict[str, Any], reason: str
+) -> None:
+    arm.lists[path(ONE, SQL)] = [server(ONE, SQL, "shop")]
+    discover(fleet, "azure", "--apply")
+    arm.refusals[path(ONE, SQL)] = [(200, answer)]
+    found = discover(fleet, "azure", "--apply", "--subscription", ONE, status=1)
+    assert steps(found) == []
+    assert reason in found["gaps"][0]
+
+
+class _Dribbles(BaseHTTPRequestHandler):
+    """Answers byte by byte, for as long as somebody waits."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-length", "60000")
+        self.end_headers()
+        with suppress(OSError):
+            for _ in range(60_000):
+                self.wfile.write(b" ")
+                sleep(0.01)
+
+    def log_message(self, *_: object) -> None:
+        """Stay quiet."""
+
+
+def test_a_service_that_dribbles_is_left_when_time_is_over() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Dribbles) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        limits, ticks = Limits(seconds=5), count()
+        rest = Rest(
+            "Azure", f"http://127.0.0.1:{server.server_port}", lambda: TOKEN, limits,
+            Time(limits, lambda: next(ticks)),
+        )  # fmt: skip
+        with pytest.raises(Unlisted, match="was over"):
+            rest.page("/x")
+        server.shutdown()
+
+
+class _Packed(_Dribbles):
+    """Answers in one piece that was compressed."""
+
+    body = gzip.compress(b'{"value": [' + b" " * 300_000 + b"]}")
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-encoding", "gzip")
+        self.send_header("content-length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+
+def test_what_was_compressed_counts_as_what_it_is() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Packed) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        limits = Limits()
+        rest = Rest(
+            "Azure", f"http://127.0.0.1:{server.server_port}", lambda: TOKEN, limits, Time(limits)
+        )
+        assert rest.page("/x") == {"value": []}
+        with pytest.raises(Unlisted, match="more than 100000 bytes"):
+            replace(rest, limits=Limits(bytes_of_page=100_000)).page("/x")
+        server.shutdown()
+
+
+_ALONE = """
+from sync_pipeline.fleet.discovery import azure
+print(azure.list_azure(["1"]).scopes)
+"""
+
+
+def test_what_a_package_logs_is_not_printed() -> None:
+    environment = {**os.environ, "AZURE_TOKEN_CREDENTIALS": "environmentcredential"}
+    said = subprocess.run(
+        [sys.executable, "-c", _ALONE], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "Azure gave no token (" in said.stdout
+    assert said.stderr == ""

@@ -10,7 +10,9 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.origin import Cloud, Origin, Step, StepKind
 from sync_pipeline.model.platform import Platform
+from sync_pipeline.store.database import Database
 from sync_pipeline.store.store import Store
+from sync_pipeline.store.topics import marks_now, of_registry
 from workbench.benches.store_bench import START, StoreBench, minutes
 
 ORIGIN = Origin(Cloud.AWS, "aws/1/eu", "arn:a", "db-1", "h1", 5432, ("k=v",))
@@ -56,3 +58,32 @@ def test_what_somebody_else_changed_meanwhile_is_kept(store: Store) -> None:
         store.origins.apply([Step(StepKind.CHANGE, now, ORIGIN)], minutes(5))
     # A removed one keeps where it is listed.
     assert store.origins.of(mine.id) == ORIGIN
+
+
+def test_what_another_run_took_meanwhile_is_refused(store: Store) -> None:
+    (mine,) = StoreBench(store).fleet("mine")
+    added = replace(mine, id=0, name="new")
+    store.origins.apply([Step(StepKind.ADD, added, ORIGIN)], START)
+    for step in (
+        Step(StepKind.ADD, replace(added, name="other"), ORIGIN),
+        Step(StepKind.LINK, mine, ORIGIN),
+    ):
+        with pytest.raises(ConfigurationError, match="was changed by somebody else"):
+            store.origins.apply([step], minutes(1))
+    assert sorted(known(store)) == ["mine", "new"]
+    assert len(store.origins.all()) == 1
+
+
+def test_what_is_kept_of_the_registry_is_made_again(store: Store) -> None:
+    database = store._database
+    (mine,) = StoreBench(store).fleet("mine")
+    before = registry_mark(database)
+    store.origins.apply([], START)
+    assert registry_mark(database) == before
+    store.origins.apply([Step(StepKind.LINK, replace(mine, tags=("t",)), ORIGIN)], START)
+    assert registry_mark(database) != before
+
+
+def registry_mark(database: Database) -> int | None:
+    with database.read() as connection:
+        return of_registry(marks_now(connection))

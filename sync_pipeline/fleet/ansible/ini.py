@@ -6,12 +6,14 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from ipaddress import AddressValueError, IPv6Address
 
 from sync_pipeline.fleet.ansible.inventory import ALL, UNGROUPED, BadInventory, Inventory, Variables
 
 _SECTION = re.compile(r"\[(?P<name>[^:\]\s]+)(?::(?P<kind>\w+))?\]\s*(?:[#;].*)?")
-_NUMBER = re.compile(r"(?P<digits>[0-9]+)\s+#.*")
-_LITERALS = ("'", '"', "[")
+_NUMBER = re.compile(r"(?P<digits>[0-9]+)\s*#.*")
+_NOTHING = re.compile(r"None\s*(?:#.*)?")
+_LITERALS = ("'", '"', "[", "(", "{")
 _LONGEST_LITERAL = 10_000
 _HOSTS, _CHILDREN, _VARS = "hosts", "children", "vars"
 
@@ -33,6 +35,8 @@ def read_ini(text: str) -> Inventory:
                     raise BadInventory(f"a section has hosts, children or vars, not {kind}", number)
                 made.add_group(group)
                 continue
+            if line.endswith("]") and not _is_address(line):
+                raise BadInventory("it begins a section as none is written", number)
         if kind == _VARS:
             made.set_of_group(group, _variable(line, number))
         elif kind == _CHILDREN:
@@ -40,6 +44,14 @@ def read_ini(text: str) -> Inventory:
         else:
             _add(made, group, line, number)
     return made
+
+
+def _is_address(line: str) -> bool:
+    try:
+        IPv6Address(line[1:-1])
+    except AddressValueError:
+        return False
+    return True
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -77,10 +89,12 @@ def _value(text: str) -> object:
     number = _NUMBER.fullmatch(text)
     if number is not None:
         return number["digits"]
+    if _NOTHING.fullmatch(text):
+        return None
     if text.startswith(_LITERALS) and len(text) < _LONGEST_LITERAL:
         try:
             found: object = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return text
-        return found
+        return list(found) if isinstance(found, tuple) else found
     return text

@@ -14,12 +14,21 @@ from string import ascii_letters
 
 MOST_HOSTS = 100_000
 MOST_GROUPS = 2_000
+MOST_NAMES = 1_000_000
+"""Of hosts in all lines together: each host, in each group that lists it."""
+MOST_VARIABLES = 100
+"""That mean something here, of one host or one group."""
+OURS = "sync_pipeline_"
+ADDRESSES = ("ansible_ssh_host", "ansible_host")
+"""The one that wins first: Ansible still takes the older name, and takes it over the other."""
 ALL, UNGROUPED = "all", "ungrouped"
 _BRACKETS = re.compile(r"\[[^\]]*\]")
 _PRIORITY = "ansible_group_priority"
 _RANGE = re.compile(
     r"\[(?P<first>[0-9]{1,9}|[A-Za-z]):(?P<last>[0-9]{1,9}|[A-Za-z])(?::(?P<step>[0-9]{1,6}))?\]"
 )
+
+_MEANT = (OURS, *ADDRESSES, _PRIORITY)
 
 Variables = dict[str, object]
 
@@ -68,9 +77,10 @@ class Host:
 
 
 class Inventory:
-    """An inventory while it is read."""
+    """An inventory while it is read. Variables that mean nothing here are not kept."""
 
     def __init__(self) -> None:
+        self._names = 0
         self._hosts: dict[str, _Host] = {}
         self._groups: dict[str, _Group] = {ALL: _Group()}
 
@@ -78,18 +88,26 @@ class Inventory:
         """Put the hosts of a pattern into a group; what is said again of one counts.
 
         Raises:
-            BadInventory: it has a range that is none, or there are too many hosts.
+            BadInventory: it has a range that is none, or there are too many hosts or variables.
         """
         self.add_group(group)
-        for name in _expanded(_without_port(pattern), MOST_HOSTS - len(self._hosts), line):
+        names = _expanded(_without_port(pattern), line)
+        self._names += len(names)
+        if self._names > MOST_NAMES:
+            raise BadInventory(f"it names hosts more than {MOST_NAMES} times", line)
+        meant = _meant(variables)
+        for name in names:
             host = self._hosts.setdefault(name, _Host(line))
             host.groups.add(group)
-            host.variables.update(variables)
+            _set(host.variables, meant, line)
+        if len(self._hosts) > MOST_HOSTS:
+            raise BadInventory(f"it has more than {MOST_HOSTS} hosts", line)
 
     def set_variables(self, host: str, variables: Variables) -> None:
         """Set variables of a host that is in a group, too; of others they mean nothing."""
-        if host in self._hosts:
-            self._hosts[host].variables.update(variables)
+        found = self._hosts.get(_without_port(host))
+        if found is not None:
+            _set(found.variables, _meant(variables), found.line)
 
     def add_group(self, name: str, parent: str = "") -> None:
         """Note a group, and in which other it is.
@@ -107,7 +125,7 @@ class Inventory:
     def set_of_group(self, name: str, variables: Variables) -> None:
         """Set variables of a group."""
         self.add_group(name)
-        self._groups[name].variables.update(variables)
+        _set(self._groups[name].variables, _meant(variables), None)
 
     def hosts(self) -> Iterator[Host]:
         """Yield all hosts, in the order of the file.
@@ -117,20 +135,28 @@ class Inventory:
         """
         depths = self._depths()
         above = self._above(depths)
+        merged: dict[frozenset[str], tuple[tuple[str, ...], Variables]] = {}
         for name, host in self._hosts.items():
-            groups = set(host.groups).union(*(above[group] for group in host.groups)) | {ALL}
-            ordered = sorted(groups, key=lambda group: self._rank(group, depths))
-            variables: Variables = {}
-            for group in ordered:
-                variables.update(self._groups[group].variables)
-            variables.update(host.variables)
-            shown = sorted(groups - {ALL, UNGROUPED})
-            yield Host(name, host.line, tuple(shown), variables)
+            # One that is in another group, too, is not ungrouped.
+            own = frozenset(host.groups - {UNGROUPED} or host.groups)
+            if own not in merged:
+                merged[own] = self._merged(own.union(*(above[group] for group in own)), depths)
+            shown, variables = merged[own]
+            yield Host(name, host.line, shown, {**variables, **host.variables})
+
+    def _merged(
+        self, groups: frozenset[str], depths: Mapping[str, int]
+    ) -> tuple[tuple[str, ...], Variables]:
+        """Return the groups that are shown, and what all of them say together."""
+        variables: Variables = {}
+        for group in sorted(groups | {ALL}, key=lambda group: self._rank(group, depths)):
+            variables.update(self._groups[group].variables)
+        return tuple(sorted(groups - {ALL, UNGROUPED})), variables
 
     def _rank(self, group: str, depths: Mapping[str, int]) -> tuple[int, int, str]:
         """Return the order in which groups are merged: the last one wins."""
         written = str(self._groups[group].variables.get(_PRIORITY, "1"))
-        priority = int(written) if re.fullmatch(r"[0-9]{1,9}", written) else 1
+        priority = int(written) if re.fullmatch(r"-?[0-9]{1,9}", written) else 1
         return depths[group], priority, group
 
     def _depths(self) -> dict[str, int]:
@@ -162,6 +188,17 @@ class Inventory:
         return found
 
 
+def _meant(variables: Variables) -> Variables:
+    """Return those variables that mean something here."""
+    return {name: value for name, value in variables.items() if name.startswith(_MEANT)}
+
+
+def _set(known: Variables, more: Variables, line: int | None) -> None:
+    known.update(more)
+    if len(known) > MOST_VARIABLES:
+        raise BadInventory(f"it sets more than {MOST_VARIABLES} variables {OURS}… of one", line)
+
+
 def _without_port(name: str) -> str:
     """Return a host without its port, which is that of SSH, and without an address's brackets."""
     head, _, port = name.rpartition(":")
@@ -173,7 +210,7 @@ def _without_port(name: str) -> str:
         return name
 
 
-def _expanded(pattern: str, most: int, line: int) -> list[str]:
+def _expanded(pattern: str, line: int) -> list[str]:
     """Return the names of a pattern, such as `db[01:10].example.com`."""
     parts: list[list[str]] = []
     count, end = 1, 0
@@ -181,11 +218,11 @@ def _expanded(pattern: str, most: int, line: int) -> list[str]:
         # One that starts a name in brackets is an address.
         values = _between(found["first"], found["last"], int(found["step"] or 1), line)
         count *= len(values)
-        if count > most:
+        if count > MOST_HOSTS:
             break
         parts += [[pattern[end : found.start()]], list(values)]
         end = found.end()
-    if count > most:
+    if count > MOST_HOSTS:
         raise BadInventory(f"it has more than {MOST_HOSTS} hosts", line)
     rest = pattern[end:]
     if not parts and not pattern:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -10,12 +11,17 @@ from typing import Any
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.written_yaml import BadYaml
 from sync_pipeline.fleet.ansible.ini import read_ini
-from sync_pipeline.fleet.ansible.inventory import BadInventory, Encrypted, Host, Inventory
+from sync_pipeline.fleet.ansible.inventory import (
+    ADDRESSES,
+    OURS,
+    BadInventory,
+    Encrypted,
+    Host,
+    Inventory,
+)
 from sync_pipeline.fleet.ansible.written import read_written
 
-_OURS = "sync_pipeline_"
-_ENGINE = f"{_OURS}engine"
-_HOST = "ansible_host"
+_ENGINE = f"{OURS}engine"
 _PROPERTIES = frozenset(
     {
         "name", "engine", "host", "port", "credential", "database", "tls", "tls_ca", "tags",
@@ -25,7 +31,8 @@ _PROPERTIES = frozenset(
 _LISTS = MappingProxyType({"tags": ","})
 _WRITTEN = (".yaml", ".yml", ".json")
 _ENCRYPTED, _PROGRAM = "$ANSIBLE_VAULT;", "#!"
-_TEMPLATE = "{{"
+_TEMPLATE = re.compile(r"\{[{%#]")
+"""What begins an expression, a statement or a comment of Jinja, which takes all three away."""
 
 
 class NotRead(Exception):
@@ -62,11 +69,20 @@ def row_of(host: Host) -> dict[str, Any]:
         NotRead: a variable that counts is encrypted or computed, or no property of ours.
     """
     row: dict[str, Any] = dict(_properties(host.variables))
-    address = host.variables.get(_HOST)
-    row.setdefault("host", host.name if address is None else _plain(_HOST, address))
+    row.setdefault("host", _address(host))
     row.setdefault("name", host.name)
-    row["tags"] = [*_tags(row.get("tags", ())), *host.groups]
+    # No tag has the semicolon that joins ours in a CSV file.
+    groups = (group.replace(";", ",") for group in host.groups)
+    row["tags"] = [*_tags(row.get("tags", ())), *groups]
     return row
+
+
+def _address(host: Host) -> Any:
+    for name in ADDRESSES:
+        found = host.variables.get(name)
+        if found is not None:
+            return _plain(name, found)
+    return host.name
 
 
 def _read(text: str, path: Path) -> Inventory:
@@ -76,21 +92,21 @@ def _read(text: str, path: Path) -> Inventory:
 
 def _properties(variables: Mapping[str, object]) -> Iterator[tuple[str, Any]]:
     for name, value in variables.items():
-        if not name.startswith(_OURS) or value is None:
+        if not name.startswith(OURS) or value is None:
             continue
-        key = name.removeprefix(_OURS)
+        key = name.removeprefix(OURS)
         if key not in _PROPERTIES:
             raise NotRead(f"{name} is no property of an instance")
         yield key, _plain(name, value)
 
 
 def _plain(name: str, value: object) -> Any:
-    if isinstance(value, Encrypted):
+    texts = value if isinstance(value, list) else [value]
+    if any(isinstance(text, Encrypted) for text in texts):
         raise NotRead(f"{name} is encrypted by Ansible Vault, which is not read")
     if not isinstance(value, str | list):
         raise NotRead(f"{name} is neither a text nor a list")
-    texts = value if isinstance(value, list) else [value]
-    if any(_TEMPLATE in text for text in texts if isinstance(text, str)):
+    if any(_TEMPLATE.search(text) for text in texts if isinstance(text, str)):
         raise NotRead(f"{name} is a template, which is not computed")
     return value
 

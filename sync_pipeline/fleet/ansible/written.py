@@ -114,7 +114,7 @@ def _value(node: yaml.Node) -> object:
     if isinstance(node, yaml.ScalarNode):
         return None if node.tag == _NULL else node.value
     if isinstance(node, yaml.SequenceNode):
-        return [item.value for item in node.value if isinstance(item, yaml.ScalarNode)]
+        return [_value(item) for item in node.value if isinstance(item, yaml.ScalarNode)]
     said = {name: value for name, _, value in _pairs(node)}
     if _IN_JSON_VAULT in said:
         return ENCRYPTED

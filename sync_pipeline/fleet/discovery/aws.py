@@ -17,6 +17,7 @@ from botocore.parsers import ResponseParserError
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.discovery.listing import (
+    CLIENT_FAULTS,
     Limits,
     Listing,
     Reading,
@@ -36,7 +37,7 @@ _ANY_REGION = "us-east-1"
 _PAGE = 100
 """The most that RDS takes: API Reference, DescribeDBInstances, MaxRecords."""
 _MOST_OF_CODE = 60
-_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
+_ERRORS = (BotoCoreError, ClientError, ResponseParserError, *CLIENT_FAULTS)
 # Of the field Engine: API Reference, CreateDBInstance and CreateDBCluster.
 _ENGINES: Mapping[str, EngineName] = {
     "aurora": EngineName.MYSQL,
@@ -76,14 +77,23 @@ def list_aws(
 
 
 def _client() -> Client:
-    session = boto3.session.Session()
+    session = _session()
     return lambda service, region: session.client(service, region_name=region, config=_CONFIG)
 
 
 def _default_region() -> str:
     """Return where to ask what is the same everywhere."""
-    named = os.environ.get("AWS_REGION") or boto3.session.Session().region_name
-    return named or _ANY_REGION
+    return os.environ.get("AWS_REGION") or _session().region_name or _ANY_REGION
+
+
+def _session() -> boto3.session.Session:
+    try:
+        return boto3.session.Session()
+    except _ERRORS as error:
+        raise ConfigurationError(
+            f"AWS's client can't read what it is set to ({_code(error)}).",
+            hint="Check AWS_PROFILE, and the files ~/.aws/config and ~/.aws/credentials.",
+        ) from None
 
 
 def _account(client: Client, region: str) -> str:
@@ -105,12 +115,12 @@ def _regions(client: Client, region: str) -> list[str]:
     """Return the regions that are on for the account."""
     try:
         answer = client("ec2", region).describe_regions(AllRegions=False)
+        return sorted(str(item["RegionName"]) for item in answer["Regions"])
     except _ERRORS as error:
         raise ConfigurationError(
             f"AWS did not say which regions there are ({_code(error)}).",
             hint="Allow ec2:DescribeRegions, or name them: --region eu-central-1.",
         ) from None
-    return sorted(str(item["RegionName"]) for item in answer.get("Regions", ()))
 
 
 def _databases(
@@ -140,7 +150,8 @@ def _pages(
     time.require()
     pages = rds.get_paginator(operation).paginate(PaginationConfig={"PageSize": _PAGE})
     for number, page in enumerate(pages, 1):
-        yield from page.get(key, ())
+        # An answer without its list is none: not even an empty account has it.
+        yield from page[key]
         if number == limits.pages and page.get("Marker"):
             raise Unlisted(f"it has more than {limits.pages} pages")
         time.require()

@@ -17,6 +17,7 @@ from azure.identity import DefaultAzureCredential
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.discovery.listing import (
+    CLIENT_FAULTS,
     Limits,
     Listing,
     Reading,
@@ -24,7 +25,16 @@ from sync_pipeline.fleet.discovery.listing import (
     Time,
     Unlisted,
 )
-from sync_pipeline.fleet.discovery.rest import Refused, Rest, objects, text_of, texts_of
+from sync_pipeline.fleet.discovery.rest import (
+    Refused,
+    Rest,
+    following,
+    muted,
+    objects,
+    once_refused,
+    text_of,
+    texts_of,
+)
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.origin import Cloud
 from sync_pipeline.model.platform import Platform
@@ -109,16 +119,20 @@ def management() -> str:
 
 
 def _token(base: str) -> Callable[[], str]:
-    """Return what gives a token; azure-identity keeps one as long as it is valid."""
-    credential = DefaultAzureCredential()
+    """Return what gives a token; azure-identity keeps one as long as it is valid.
 
-    def current() -> str:
-        try:
-            return str(credential.get_token(f"{base}/.default").token)
-        except AzureError as error:
-            raise Unlisted(f"{_SERVICE} gave no token ({type(error).__name__})") from None
-
-    return current
+    Raises:
+        ConfigurationError: it can't read what it is set to.
+    """
+    muted("azure", "msal")
+    try:
+        credential = DefaultAzureCredential()
+    except (AzureError, *CLIENT_FAULTS) as error:
+        raise ConfigurationError(
+            f"Azure's client can't read what it is set to ({type(error).__name__}).",
+            hint="Check the variables AZURE_*, such as AZURE_TENANT_ID and AZURE_AUTHORITY_HOST.",
+        ) from None
+    return once_refused(_SERVICE, lambda: credential.get_token(f"{base}/.default").token)
 
 
 def _subscriptions(rest: Rest) -> list[str]:
@@ -148,11 +162,14 @@ def _pages(rest: Rest, path: str, version: str) -> Iterator[dict[str, Any]]:
     """Yield what all pages hold: each names the address of the next."""
     page = rest.page(path, {"api-version": version})
     for _ in range(rest.limits.pages):
+        # Each of these lists has it, an empty one too.
+        if "value" not in page:
+            raise Unlisted("its answer has no list")
         yield from objects(page, "value")
-        following = text_of(page, "nextLink")
-        if not following:
+        link = following(page, "nextLink")
+        if not link:
             return
-        page = rest.page(following)
+        page = rest.page(link)
     raise Unlisted(f"it has more than {rest.limits.pages} pages")
 
 

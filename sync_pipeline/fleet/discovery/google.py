@@ -12,6 +12,7 @@ from google.auth.transport.requests import Request
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.discovery.listing import (
+    CLIENT_FAULTS,
     Limits,
     Listing,
     Reading,
@@ -19,7 +20,15 @@ from sync_pipeline.fleet.discovery.listing import (
     Time,
     Unlisted,
 )
-from sync_pipeline.fleet.discovery.rest import Rest, objects, text_of, texts_of
+from sync_pipeline.fleet.discovery.rest import (
+    Rest,
+    following,
+    muted,
+    objects,
+    once_refused,
+    text_of,
+    texts_of,
+)
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.origin import Cloud
 from sync_pipeline.model.platform import Platform
@@ -79,37 +88,35 @@ def _login() -> tuple[Callable[[], str], str]:
     Raises:
         ConfigurationError: there are none.
     """
+    muted("google")
     try:
         credentials, project = google.auth.default(scopes=[_SCOPE])
-    except GoogleAuthError as error:
+    except (GoogleAuthError, *CLIENT_FAULTS) as error:
         raise ConfigurationError(
             f"Google's client has no credentials ({type(error).__name__}).",
             hint="Set GOOGLE_APPLICATION_CREDENTIALS, or give this machine an identity.",
         ) from None
 
     def current() -> str:
-        try:
-            if not credentials.valid:
-                credentials.refresh(Request())  # type: ignore[no-untyped-call]
-        except GoogleAuthError as error:
-            raise Unlisted(f"{_SERVICE} gave no token ({type(error).__name__})") from None
+        if not credentials.valid:
+            credentials.refresh(Request())  # type: ignore[no-untyped-call]
         return str(credentials.token)
 
-    return current, str(project or "")
+    return once_refused(_SERVICE, current), str(project or "")
 
 
 def _instances(rest: Rest, project: str, scope: str) -> Iterator[Resource]:
     """Yield the instances of all pages, also of those that say that something is missing."""
     missing = ""
-    following = ""
+    token = ""
     for _ in range(rest.limits.pages):
-        asked = {"maxResults": _PAGE, **({"pageToken": following} if following else {})}
+        asked = {"maxResults": _PAGE, **({"pageToken": token} if token else {})}
         page = rest.page(f"/v1/projects/{project}/instances", asked)
         for item in objects(page, "items"):
             yield _resource(item, project, scope)
         missing = missing or _missing(page)
-        following = text_of(page, "nextPageToken")
-        if not following:
+        token = following(page, "nextPageToken")
+        if not token:
             if missing:
                 raise Unlisted(f"{_SERVICE} says that something is missing ({missing})")
             return

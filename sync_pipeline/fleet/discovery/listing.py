@@ -13,6 +13,10 @@ from sync_pipeline.model.text import LONGEST_NAME, visible_start
 
 MOST_TAGS = 64
 """Of a resource: AWS and Azure allow 50, Google 64."""
+CLIENT_FAULTS = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
+"""What makers' clients raise, beside errors of their own, where a variable, a file or an answer is
+not as they expect it: botocore a KeyError of a page of HTML, google-auth an AttributeError of a
+file that holds a list, azure-identity a ValueError of a tenant."""
 _BETWEEN = "="
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from ipaddress import ip_address
 
 from pydantic import ValidationError
 
@@ -74,8 +75,7 @@ def planned(listing: Listing, fleet: Fleet, asked: Asked, now: datetime) -> Plan
     Once that is done, the same listing changes nothing.
     """
     planning = _Planning(listing, fleet, asked, now)
-    for item in sorted(listing.resources, key=lambda found: found.resource_id):
-        planning.look_at(item)
+    planning.look_at_all()
     planning.look_for_the_gone()
     gaps = tuple(
         f"{scope} was not listed whole: {reason}. Nothing there is marked as gone."
@@ -97,13 +97,27 @@ class _Planning:
         self._listing, self._asked, self._now = listing, asked, now
         self._origins = fleet.origins
         self._everybody = (*fleet.instances, *fleet.removed)
+        self._here = {item.id: item for item in fleet.instances}
+        self._holders: dict[tuple[str, int], str] = {}
         self._removed = {item.id for item in fleet.removed}
         self._taken = {item.name for item in self._everybody}
         self._listed = {item.resource_id for item in listing.resources}
         self._match = _matches(listing, self._everybody, fleet.origins, self._listed)
 
-    def look_at(self, item: Resource) -> None:
-        """Plan for one resource."""
+    def look_at_all(self) -> None:
+        """Plan for each resource; what is new comes last, when it is known who is where."""
+        found = sorted(self._listing.resources, key=lambda item: item.resource_id)
+        for item in found:
+            if item.resource_id in self._match:
+                self._look_at(item)
+        for step in self.steps:
+            self._here[step.instance.id] = step.instance
+        self._holders = {(host_of(item), item.port): item.name for item in self._here.values()}
+        for item in found:
+            if item.resource_id not in self._match:
+                self._look_at(item)
+
+    def _look_at(self, item: Resource) -> None:
         known = self._match.get(item.resource_id)
         tags = tag_texts(item.tags)
         if not self._asked.takes(item.engine, tags):
@@ -155,11 +169,16 @@ class _Planning:
         except ValidationError as error:
             self._leave_out(item, "; ".join(reasons(error)))
             return
+        address = host_of(made), made.port
         problem = _problem(item)
+        if not problem and address in self._holders:
+            holder = self._holders[address]
+            problem = f"its address is that of {holder!r}: remove that, or give it another, first"
         if problem:
             self._leave_out(item, problem)
             return
         self._taken.add(made.name)
+        self._holders[address] = made.name
         notes = (item.note,) if item.note else ()
         self.steps.append(Step(StepKind.ADD, made, self._origin(item, tags), notes))
 
@@ -187,7 +206,8 @@ class _Planning:
             if name not in self._taken:
                 return name
         digest = hashlib.sha256(item.resource_id.encode(errors="surrogatepass")).hexdigest()
-        return f"{plain}-{digest[:_DIGITS]}"
+        short = f"{plain}-{digest[:_DIGITS]}"
+        return short if short not in self._taken else f"{plain}-{digest}"
 
     def _update(self, known: Instance, item: Resource, tags: tuple[str, ...]) -> None:
         before = self._origins.get(known.id)
@@ -267,7 +287,8 @@ def _matches(
     """Return which instance each resource is, by its name in the list.
 
     By that name first; then by what a service gives a server for its life, and by the address,
-    among those whose own name is not listed any more: it was renamed, moved or made again.
+    among those whose own name is not listed any more: it was renamed, moved or made again. A name
+    as an address is given to no other server; a number is, so it tells only what no list had yet.
     """
     by_name = {origins[item.id].resource_id: item for item in everybody if item.id in origins}
     found = {name: item for name, item in by_name.items() if name in listed}
@@ -277,13 +298,17 @@ def _matches(
         if item.id not in origins
         or (origins[item.id].resource_id not in listed and origins[item.id].cloud is listing.cloud)
     ]
+    # Of several the first, so that it is the same each time; those that were removed come last.
     own = {
         (origins[item.id].scope, origins[item.id].own_id): item
-        for item in free
+        for item in reversed(free)
         if item.id in origins and origins[item.id].own_id
     }
-    # Of several at one address the first, so that it is the same each time.
-    addresses = {(item.engine, host_of(item), item.port): item for item in reversed(free)}
+    addresses = {
+        (item.engine, host_of(item), item.port): item
+        for item in reversed(free)
+        if item.id not in origins or not _is_number(host_of(item))
+    }
     shared = Counter((item.scope, item.own_id) for item in listing.resources)
     own = {key: item for key, item in own.items() if shared[key] == 1}
     used: set[int] = set()
@@ -294,6 +319,14 @@ def _matches(
                 used.add(known.id)
                 found[resource.resource_id] = known
     return found
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 _Own = Mapping[tuple[str, str], Instance]

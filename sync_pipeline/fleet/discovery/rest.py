@@ -8,6 +8,7 @@ google-api-python-client) would be five more for five lists, and bound neither b
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time as clock
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from sync_pipeline.fleet.discovery.listing import Limits, Time, Unlisted
 
@@ -27,6 +29,9 @@ _CHUNK = 65_536
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 _OK = 200
 _PORTS = {"https": 443, "http": 80}
+_NOWHERE = logging.NullHandler()
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+"""RFC 9110, 5.5: what else a field may have, no token has (RFC 6750, 2.1)."""
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
 
@@ -94,11 +99,12 @@ class Rest:
                 body = self._body(answer)
                 if answer.status_code != _OK:
                     raise self._refusal(answer, body)
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise Unlisted(f"{self.service} did not answer ({type(error).__name__})") from None
         found = _object(body)
-        if found is None:
-            raise Unlisted(f"{self.service} answered with no object of JSON")
+        # An answer of who stands between may say 200 and hold an error: it lists nothing.
+        if found is None or "error" in found:
+            raise Unlisted(f"{self.service} answered with no object of JSON that is a list")
         return found
 
     def _with_token(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -108,7 +114,9 @@ class Rest:
     def _body(self, answer: requests.Response) -> bytes:
         parts: list[bytes] = []
         left = self.limits.bytes_of_page
-        for part in answer.iter_content(_CHUNK):
+        # What has come, each time: to wait for a whole part would be to wait as often as a service
+        # that dribbles wants.
+        while part := answer.raw.read1(_CHUNK, decode_content=True):
             left -= len(part)
             if left < 0:
                 raise Unlisted(
@@ -148,6 +156,41 @@ def _server(url: str) -> tuple[str, str | None, int | None, str | None]:
         return "", None, None, None
 
 
+def muted(*packages: str) -> None:
+    """Keep what makers' packages log from the terminal, where nobody set up a log of them.
+
+    Python prints a warning that no handler takes, and theirs have the words of a service, and
+    paths. What came of it is said in a sentence of ours.
+    """
+    for package in packages:
+        logging.getLogger(package).addHandler(_NOWHERE)
+
+
+def once_refused(service: str, token: Callable[[], str]) -> Callable[[], str]:
+    """Return what gives tokens; where none is given, it is not asked again for each list.
+
+    It raises `Unlisted` without the words of the maker's package, which may quote what was sent,
+    and for a token that can be in no header: http.client's error would quote it.
+    """
+    refusals: list[str] = []
+
+    def current() -> str:
+        if refusals:
+            raise Unlisted(refusals[0])
+        try:
+            found = token()
+        except Exception as error:  # noqa: BLE001 - of three packages, and plugins of theirs
+            kind = type(error).__name__
+        else:
+            if _TOKEN.fullmatch(found):
+                return found
+            kind = "it can be in no header"
+        refusals.append(f"{service} gave no token ({kind})")
+        raise Unlisted(refusals[0])
+
+    return current
+
+
 def objects(page: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     """Return the objects of a page's list; none where it has none.
 
@@ -158,6 +201,18 @@ def objects(page: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise Unlisted(f"its {key!r} is no list of objects")
     return found
+
+
+def following(page: Mapping[str, Any], key: str) -> str:
+    """Return what leads to the next page; empty: this is the last.
+
+    Raises:
+        Unlisted: it is no text, so that nobody knows whether there is one.
+    """
+    found = page.get(key)
+    if found is not None and not isinstance(found, str):
+        raise Unlisted(f"its {key!r} is no text")
+    return found or ""
 
 
 def text_of(item: Mapping[str, Any], *keys: str) -> str:

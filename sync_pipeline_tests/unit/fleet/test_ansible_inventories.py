@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.fleet.ansible import inventory
 from sync_pipeline.fleet.ansible.rows import inventory_hosts
 from sync_pipeline.fleet.files import ParsedFile, read_foreign
 from sync_pipeline.fleet.foreign import Defaults, ForeignFormat
@@ -174,6 +175,13 @@ all:
         ("[a:vars]\nx\n", "line 2 .*name=value"),
         ("db[1:999999999]\n", "more than 100000 hosts"),
         ("db[1:9999][1:9999]\n", "more than 100000 hosts"),
+        (
+            "[a:vars]\n" + "\n".join(f"sync_pipeline_{number}=1" for number in range(101)),
+            "more than 100 variables",
+        ),
+        ("[my group]\n", "line 1 .*begins a section"),
+        ("[a-b:c-d]\n", "line 1 .*begins a section"),
+        ("[2001:db8::g]\n", "line 1 .*begins a section"),
         ("db[9:1]\n", "is no range"),
         ("db[01:100]\n", "different lengths"),
         ("db x='\n", "line 1 .*quote"),
@@ -200,24 +208,102 @@ one
 [outer:children]
 a
 [outer:vars]
-x=outer
-y=outer
+sync_pipeline_x=outer
+sync_pipeline_y=outer
 [a:vars]
-x=a
-z=a
+sync_pipeline_x=a
+sync_pipeline_z=a
 ansible_group_priority=5
 [b:vars]
-x=b
-z=b
+sync_pipeline_x=b
+sync_pipeline_z=b
 """
     (host,) = inventory_hosts(text, tmp_path / "hosts")
     # `a` is deeper than `b`.
-    assert (host.variables["x"], host.variables["y"], host.variables["z"]) == ("a", "outer", "a")
+    said = [host.variables[f"sync_pipeline_{name}"] for name in "xyz"]
+    assert said == ["a", "outer", "a"]
     flat = text.replace("[outer:children]\na\n", "")
     (host,) = inventory_hosts(flat, tmp_path / "hosts")
-    assert host.variables["x"] == "a"
+    assert host.variables["sync_pipeline_x"] == "a"
     (host,) = inventory_hosts(flat.replace("ansible_group_priority=5", ""), tmp_path / "hosts")
-    assert host.variables["x"] == "b"
+    assert host.variables["sync_pipeline_x"] == "b"
+
+
+def test_what_several_lines_list_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventory, "MOST_HOSTS", 100)
+    monkeypatch.setattr(inventory, "MOST_NAMES", 200)
+    path = tmp_path / "hosts"
+    # What two groups list is one host.
+    assert len(inventory_hosts("[a]\ndb[1:60]\n[b]\ndb[1:60]\n", path)) == 60
+    with pytest.raises(ConfigurationError, match=r"line 2 .*more than 100 hosts"):
+        inventory_hosts("a[1:60]\nb[1:60]\n", path)
+    with pytest.raises(ConfigurationError, match=r"line 3 .*names hosts more than 200 times"):
+        inventory_hosts("db[1:90]\n" * 12, path)
+
+
+@pytest.mark.parametrize(
+    ("text", "engine"),
+    [
+        # A group of lower priority than that of all others.
+        ("[a:vars]\nE=mysql\n[b:vars]\nE=oracle\nansible_group_priority=-1\n[a]\nh\n[b]\nh\n",
+         "mysql"),
+        # What is in a group is not ungrouped.
+        ("[all]\nh\n[ungrouped:vars]\nE=oracle\n[a]\nh\n[a:vars]\nE=mysql\n", "mysql"),
+        ("[zz:vars]\nE=mysql\n[zz]\nh\n[all]\nh\n[all:vars]\nE=oracle\n", "mysql"),
+        ("[a]\nh E=mysql\n[a:vars]\nE=oracle\n", "mysql"),
+        ("[a]\nh\n[a:vars]\nE=oracle\nE='mysql'# c\n", "mysql"),
+        ("[a]\nh E=None\n[a:vars]\nE=oracle\n", None),
+        ("[a]\nh\n[a:vars]\nE = None  # none at all\n", None),
+        ("h E=NoneSuch\n", "NoneSuch"),
+        ("[a]\nh\n[a:vars]\nE=('a', 'b')\n", ["a", "b"]),
+        ("[a]\nh\n[a:vars]\nE=(a)\n", "(a)"),
+    ],
+)  # fmt: skip
+def test_which_of_several_counts(tmp_path: Path, text: str, engine: object) -> None:
+    name = "sync_pipeline_engine"
+    (host,) = inventory_hosts(text.replace("E", name), tmp_path / "hosts")
+    assert host.variables.get(name) == engine
+
+
+def test_only_what_means_something_is_kept_of_a_host(tmp_path: Path) -> None:
+    (host,) = inventory_hosts(INI.replace("db[01:03]", "#"), tmp_path / "hosts")[2:3]
+    assert host.name == "pg-x"
+    assert "hunter2" not in str(host)
+
+
+def test_addresses_are_written_in_two_ways(tmp_path: Path) -> None:
+    text = """
+[all:vars]
+sync_pipeline_engine=mysql
+[a]
+one ansible_ssh_host=10.0.0.1
+two ansible_ssh_host=10.0.0.2 ansible_host=10.0.0.3
+three ansible_host=10.0.0.4
+"""
+    known = by_name(read(tmp_path, "hosts", text, "fleet"))
+    assert {name: item.host for name, item in known.items()} == {
+        "one": "10.0.0.1", "two": "10.0.0.2", "three": "10.0.0.4",
+    }  # fmt: skip
+
+
+def test_a_host_has_one_spelling_in_both_parts_of_a_list(tmp_path: Path) -> None:
+    name = "2001:DB8::7"
+    listed = {"_meta": {"hostvars": {name: {"sync_pipeline_engine": "mysql"}}},
+              "a;b": {"hosts": [name]}}  # fmt: skip
+    (item,) = read(tmp_path, "list.json", json.dumps(listed), "fleet").instances
+    assert (item.host, item.tags) == ("2001:db8::7", ("a,b",))
+
+
+@pytest.mark.parametrize(
+    "value", ["'{% if x %}a{% endif %}'", "'a{# no #}'", "['{{ x }}']", "[!vault x]", "!vault x"]
+)
+def test_a_value_that_is_not_as_it_is_written_is_not_taken(tmp_path: Path, value: str) -> None:
+    mine = f"{{sync_pipeline_engine: mysql, sync_pipeline_tags: {value}}}"
+    text = f"a:\n  hosts:\n    h: {mine}\n"
+    found = read(tmp_path, "x.yml", text, "fleet")
+    assert (found.instances, len(found.left_out)) == ((), 1)
 
 
 _PIECES = st.sampled_from(

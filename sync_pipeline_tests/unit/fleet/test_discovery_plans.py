@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -121,6 +122,62 @@ def test_what_is_listed_and_is_none_of_ours_now_is_not_gone() -> None:
     assert (plan.steps, plan.unchanged) == ((), 1)
     _, gone = look(fleet)
     assert kinds(look(gone, replica)[0]) == [("return", "a")]
+
+
+def test_a_number_that_another_server_got_is_no_name_of_it() -> None:
+    """Clouds lend addresses: the next server that has one has another history."""
+    _, fleet = look(Fleet(()), resource("a", host="10.1.0.7"))
+    new = resource("b", host="10.1.0.7")
+    plan, fleet = look(fleet, new)
+    assert kinds(plan) == [("vanish", "a")]
+    assert "its address is that of 'a'" in plan.left_out[0]
+    plan, _ = look(Fleet((), fleet.instances, fleet.origins), new)
+    assert kinds(plan) == [("add", "b")]
+
+
+@pytest.mark.parametrize(
+    "more", [{"engine": EngineName.MARIADB}, {"resource_id": "arn:c"}, {"host": "A.db.example."}]
+)
+def test_an_address_is_registered_once(more: dict[str, object]) -> None:
+    by_hand = replace(resource("a"), engine=EngineName.MYSQL, port=3306)
+    _, fleet = look(Fleet(()), by_hand)
+    if "engine" in more:
+        fleet = replace(fleet, origins={})
+        plan, _ = look(fleet, replace(by_hand, name="b", **more))  # type: ignore[arg-type]
+    else:
+        other = replace(by_hand, **{"resource_id": "arn:b", "name": "b", **more})  # type: ignore[arg-type]
+        plan, _ = look(fleet, by_hand, other)
+    assert (plan.steps, plan.left_out[0]) == (
+        (),
+        f"b ({SCOPE}): its address is that of 'a': remove that, or give it another, first",
+    )
+
+
+def test_an_address_that_was_left_is_free() -> None:
+    _, fleet = look(Fleet(()), resource("z"))
+    plan, after = look(
+        fleet, resource("z", host="z2.db.example"), resource("a", host="z.db.example")
+    )
+    assert kinds(plan) == [("add", "a"), ("change", "z")]
+    assert len({item.host for item in after.instances}) == 2
+
+
+def test_who_is_there_is_found_before_who_was_removed() -> None:
+    _, fleet = look(Fleet(()), resource("a", own_id="one"), resource("b", own_id="one"))
+    first, second = fleet.instances
+    fleet = Fleet((first,), (second,), fleet.origins)
+    plan, _ = look(fleet, resource("c", own_id="one"))
+    assert kinds(plan) == [("change", "a")]
+
+
+def test_a_name_that_is_taken_in_all_its_forms_is_another() -> None:
+    item = resource("a")
+    digest = sha256(item.resource_id.encode()).hexdigest()
+    names = ("a", "a.eu", "a.eu.1", f"a-{digest[:8]}")
+    taken = [resource(name, resource_id=f"arn:{name}!", host=f"h{name}") for name in names]
+    _, fleet = look(Fleet(()), *taken)
+    plan, _ = look(fleet, *taken, item)
+    assert kinds(plan) == [("add", f"a-{digest}")]
 
 
 @pytest.mark.parametrize(

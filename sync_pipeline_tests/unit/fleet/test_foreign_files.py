@@ -119,6 +119,34 @@ def test_connections_of_dbeaver(tmp_path: Path) -> None:
     assert found.without_tls_mode == set(known)
 
 
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"config-profile": "jump"}, "it is reached as the network profile 'jump' says"),
+        ({"handlers": {"aws_ssm": {"type": "TUNNEL", "enabled": True}}},
+         "it is reached through another host (aws_ssm)"),
+        ({"handlers": {"socks_proxy": {"enabled": True}}},
+         "it is reached through another host (socks_proxy)"),
+        ({"handlers": {"postgre_ssl": {"type": "CONFIG", "enabled": True}}}, None),
+        ({"config-profile": ""}, None),
+    ],
+)  # fmt: skip
+def test_what_dbeaver_reaches_through_another_host_is_left_out(
+    tmp_path: Path, more: dict[str, Any], reason: str | None
+) -> None:
+    entry = connection("postgresql", "postgres-jdbc", "x", host="localhost", **more)
+    found = read(tmp_path, ForeignFormat.DBEAVER, {"connections": {"1": entry}}, Defaults("c"))
+    assert [item.reason for item in found.left_out] == ([f"x: {reason}"] if reason else [])
+    assert len(found.instances) == (reason is None)
+
+
+def test_an_address_beside_a_name_is_one(tmp_path: Path) -> None:
+    """As pgAdmin writes it since version 7."""
+    entry = {"Name": "x", "Username": "m", "ConnectionParameters": {"hostaddr": "10.0.0.8"}}
+    (item,) = read(tmp_path, ForeignFormat.PGADMIN, {"Servers": {"1": entry}}).instances
+    assert item.host == "10.0.0.8"
+
+
 def test_what_is_said_for_all_wins(tmp_path: Path) -> None:
     found = read(tmp_path, ForeignFormat.DBEAVER, DBEAVER, Defaults("c", "test", ()))
     assert {item.environment for item in found.instances} == {"test"}
