@@ -20,7 +20,10 @@ import psycopg
 import pytest
 from alembic import command as alembic
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
+from sqlalchemy import inspect
+from sqlalchemy.engine import make_url
 
 from sync_pipeline.errors import SyncError
 from sync_pipeline.fleet.secrets import SecretVault
@@ -28,8 +31,9 @@ from sync_pipeline.model.daemon_lease import DaemonLease, Holder
 from sync_pipeline.model.session import SessionStatus
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.database import REVISIONS, Database, newest_revision
+from sync_pipeline.store.keeping.postgresql_tools import Tools
 from sync_pipeline.store.store import Store
-from sync_pipeline.store.upgrades import every_table
+from sync_pipeline.store.upgrades import FORMER_TABLES, every_table
 from sync_pipeline.store.views.views import SCHEMA, reader_script
 from sync_pipeline.workflows.backup.pieces import piece_of
 from sync_pipeline.workflows.backup.restoring import Wanted, restore_backup
@@ -116,6 +120,22 @@ def test_every_table_of_a_store_is_known_to_a_backup(home: Command) -> None:
     with closing(sqlite3.connect(home.home / "sync_pipeline.db")) as connection:
         found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         assert {row[0] for row in found} == {*every_table().tables, REVISIONS}
+
+
+@pytest.mark.usefixtures("real_migrations")
+def test_every_table_of_an_older_store_is_known_to_a_backup(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    config = Config()
+    config.set_main_option("script_location", "sync_pipeline:store/migrations")
+    config.attributes["engine"] = database.engine
+    seen: set[str] = set()
+    for revision in reversed(
+        [item.revision for item in ScriptDirectory.from_config(config).walk_revisions()]
+    ):
+        alembic.upgrade(config, revision)
+        seen |= set(inspect(database.engine).get_table_names())
+    database.close()
+    assert seen == {*every_table().tables, *FORMER_TABLES, REVISIONS}
 
 
 def test_a_backup_with_its_key_brings_all_back_to_another_machine(
@@ -537,6 +557,67 @@ def test_what_others_made_in_the_database_is_left_alone(
             assert other.execute(query).fetchone() == (1,)  # type: ignore[arg-type]
         assert names(command) == {"shop"}
         command.close()
+
+
+@pytest.fixture
+def shared(
+    command: Command,
+    postgresql_server: RunningServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[psycopg.Connection]:
+    """Return a connection to the database of a filled store, which somebody else uses too."""
+    monkeypatch.setenv("PATH", f"{obtain(18).programs}:{os.environ['PATH']}")
+    with store_database(postgresql_server) as url:
+        monkeypatch.setenv("SYNC_PIPELINE_STORE_URL", url)
+        filled(command)
+        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as other:
+            yield other
+        command.close()
+
+
+def test_tables_of_others_outlive_a_restore_where_there_is_no_store(
+    command: Command, shared: psycopg.Connection, tmp_path: Path
+) -> None:
+    backup = taken(command, tmp_path)
+    shared.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    shared.execute("CREATE TABLE payroll AS SELECT 1 AS number")
+    assert command.run("restore", str(backup)).status == 0
+    assert shared.execute("SELECT number FROM payroll").fetchall() == [(1,)]
+    assert names(command) == {"shop"}
+
+
+def test_tables_of_others_outlive_a_restore_over_another_version(
+    command: Command, shared: psycopg.Connection, tmp_path: Path
+) -> None:
+    backup = taken(command, tmp_path)
+    shared.execute("CREATE TABLE payroll AS SELECT 1 AS number")
+    shared.execute("UPDATE alembic_version SET version_num = '9999'")
+    said = command.run("restore", str(backup), "--replace")
+    assert (said.status, "payroll" in said.err) == (2, True), said
+    shared.execute("CREATE TABLE freshness_told AS SELECT 1 AS number")
+    shared.execute("UPDATE alembic_version SET version_num = '0020'")
+    assert command.run("restore", str(backup), "--replace").status == 0
+    assert shared.execute("SELECT number FROM payroll").fetchall() == [(1,)]
+    assert shared.execute("SELECT to_regclass('freshness_told')").fetchone() == (None,)
+    assert names(command) == {"shop"}
+
+
+def test_a_program_that_is_killed_before_it_read_all_says_nothing_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "psql"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    tools = Tools(make_url("postgresql+psycopg://nobody@127.0.0.1/x"))
+    pipe = subprocess.PIPE
+    with (
+        pytest.raises(KeyError, match="why"),
+        tools.started("psql", output=subprocess.DEVNULL, stdin=pipe) as process,
+    ):
+        assert process.stdin is not None
+        process.stdin.write(b"BEGIN;")
+        raise KeyError("why")
 
 
 class Gone:

@@ -24,7 +24,7 @@ from sync_pipeline.store.database import MIGRATION_LOCK, REVISIONS, Database, ne
 from sync_pipeline.store.keeping.postgresql_tools import APPLICATION, Tools, columns_of
 from sync_pipeline.store.keeping.sqlite import require_known
 from sync_pipeline.store.looking import GIVEN
-from sync_pipeline.store.upgrades import every_table
+from sync_pipeline.store.upgrades import FORMER_TABLES, every_table
 from sync_pipeline.store.views.views import SCHEMA, view_names, view_statements
 
 _IN_USE = "sync_pipeline has it open"
@@ -199,13 +199,26 @@ class PostgresqlKeeper:
 
     @staticmethod
     def _own(connection: Connection, revision: str | None) -> list[_Table]:
-        """Return the tables of the store: all of its schema, where the version is another one."""
+        """Return the tables of the store by their names: others have tables in its schema too.
+
+        Raises:
+            ConfigurationError: a newer version made the store, and which are its own nobody knows.
+        """
+        if revision is None:
+            return []
         rows = connection.exec_driver_sql(_TABLES)
         found = [_Table(row[0], row[1], row[2]) for row in rows]
-        if revision != newest_revision():
-            return found
-        known = {*every_table().tables, REVISIONS}
-        return [item for item in found if item.name in known or item.parent in known]
+        known = {*every_table().tables, *FORMER_TABLES, REVISIONS}
+        own = [item for item in found if item.name in known or item.parent in known]
+        unknown = ", ".join(item.name for item in found if item not in own)
+        if revision > newest_revision() and unknown:
+            raise ConfigurationError(
+                f"A newer version made the present store (revision {revision}), and its schema has "
+                f"tables that this version does not know: {unknown}.",
+                hint="Nothing was changed. Drop those that are of sync_pipeline, move others to a "
+                "schema of their own, or restore into an empty database (docs/upgrading.md).",
+            )
+        return own
 
 
 class _Heard:

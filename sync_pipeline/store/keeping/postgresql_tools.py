@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -109,7 +109,9 @@ class Tools:
             process.wait()
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
-                    stream.close()
+                    # One that was killed takes no more of what is in the buffer for it.
+                    with suppress(BrokenPipeError):
+                        stream.close()
 
     def failed(self, program: str, said: bytes) -> StoreUnavailable:
         """Return what a program said when it failed, without the secrets of the URL."""
