@@ -176,6 +176,19 @@ def test_nobody_else_can_read_a_backup_at_any_moment(fleet: Command, tmp_path: P
     assert not any(stat.S_IMODE(mode) & 0o077 for mode in opened)
 
 
+def test_what_somebody_else_named_like_it_is_not_taken_away(home: Command, tmp_path: Path) -> None:
+    mine = tmp_path / ".backup.of-my-own.partial"
+    mine.mkdir()
+    left = tmp_path / f".backup.{'0' * 16}.partial"
+    left.mkdir()
+    taken(home, tmp_path)
+    assert (mine.is_dir(), left.exists()) == (True, False)
+    odd = tmp_path / f".[x].{'0' * 16}.partial"
+    odd.mkdir()
+    assert home.run("backup", str(tmp_path / "[x]")).status == 0
+    assert not odd.exists()
+
+
 def test_a_backup_is_never_put_where_something_is(home: Command, tmp_path: Path) -> None:
     for name, make in {
         "directory": lambda path: path.mkdir(),
@@ -238,10 +251,28 @@ def test_a_backup_that_somebody_forged_is_refused(home: Command, tmp_path: Path)
 
     forged(backup, other_host)
     assert "changed after it was made" in refused(home, backup)
+    forgery = (backup / "store.db").read_bytes()
+    # Nothing of it is copied, and no program is given it, before its seal is known to be right.
+    (backup / "store.db").unlink()
+    assert "changed after it was made" in refused(home, backup)
+    (backup / "store.db").symlink_to("/dev/zero")
+    assert "changed after it was made" in refused(home, backup)
     found = json.loads((backup / "manifest.json").read_text())
     (backup / "manifest.json").write_text(json.dumps({**found, "seal": ""}))
     assert "No key has sealed this backup" in refused(home, backup)
+    (backup / "store.db").unlink()
+    backup.joinpath("store.db").write_bytes(forgery)
     assert home.run("restore", str(backup), "--replace", "--unsealed").status == 0
+
+
+def test_a_key_as_large_as_a_disk_is_not_copied(home: Command, tmp_path: Path) -> None:
+    backup = taken(home, tmp_path, "--with-key")
+    found = json.loads((backup / "manifest.json").read_text())
+    found["pieces"]["secret.key"]["bytes"] = 2**40
+    found["seal"] = ""
+    (backup / "manifest.json").write_text(json.dumps(found))
+    os.truncate(backup / "secret.key", 2**40)
+    assert "is larger than" in refused(home, backup, "--unsealed")
 
 
 def test_a_damaged_store_is_found_before_anything_is_replaced(
@@ -610,14 +641,16 @@ def test_a_program_that_is_killed_before_it_read_all_says_nothing_of_its_own(
     program.chmod(0o700)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     tools = Tools(make_url("postgresql+psycopg://nobody@127.0.0.1/x"))
-    pipe = subprocess.PIPE
-    with (
-        pytest.raises(KeyError, match="why"),
-        tools.started("psql", output=subprocess.DEVNULL, stdin=pipe) as process,
-    ):
-        assert process.stdin is not None
-        process.stdin.write(b"BEGIN;")
-        raise KeyError("why")
+
+    def failing() -> None:
+        pipe = subprocess.PIPE
+        with tools.started("psql", output=subprocess.DEVNULL, stdin=pipe) as process:
+            assert process.stdin is not None
+            process.stdin.write(b"BEGIN;")
+            raise KeyError("why")
+
+    with pytest.raises(KeyError, match="why"):
+        failing()
 
 
 class Gone:
