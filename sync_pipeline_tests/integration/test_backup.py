@@ -633,6 +633,26 @@ def test_tables_of_others_outlive_a_restore_over_another_version(
     assert names(command) == {"shop"}
 
 
+def test_a_backup_of_another_schema_is_refused(
+    command: Command, shared: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = taken(command, tmp_path)
+    url = os.environ["SYNC_PIPELINE_STORE_URL"]
+    shared.execute('CREATE SCHEMA "We ird"')
+    shared.execute("DROP SCHEMA public CASCADE")
+    monkeypatch.setenv("SYNC_PIPELINE_STORE_URL", f"{url}?options=-csearch_path%3D%22We\\%20ird%22")
+    said = command.run("restore", str(backup), "--check")
+    assert (said.status, "public; those" in said.err, '"We ird"' in said.err) == (2, True, True), (
+        said
+    )
+    # In one whose name has to be quoted a backup comes back.
+    filled(command)
+    assert command.run("backup", str(tmp_path / "other")).status == 0
+    command.ok("instances", "add", "later", *PLACE)
+    assert command.run("restore", str(tmp_path / "other"), "--replace").status == 0
+    assert names(command) == {"shop"}
+
+
 def test_a_program_that_is_killed_before_it_read_all_says_nothing_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

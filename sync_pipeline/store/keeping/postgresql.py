@@ -21,7 +21,7 @@ from sync_pipeline.errors import (
 from sync_pipeline.files.private import make_private_file
 from sync_pipeline.model.backup import Kept
 from sync_pipeline.store.database import MIGRATION_LOCK, REVISIONS, Database, newest_revision
-from sync_pipeline.store.keeping.postgresql_tools import APPLICATION, Tools, columns_of
+from sync_pipeline.store.keeping.postgresql_tools import APPLICATION, Tools, data_of
 from sync_pipeline.store.keeping.sqlite import require_known
 from sync_pipeline.store.looking import GIVEN
 from sync_pipeline.store.upgrades import FORMER_TABLES, every_table
@@ -111,11 +111,11 @@ class PostgresqlKeeper:
             arguments = ["--data-only", *tables, "--file=-", str(copy)]
             with self.tools.started("pg_restore", *arguments, output=subprocess.PIPE) as process:
                 assert process.stdout is not None  # noqa: S101 - it was asked for
-                found = columns_of(process.stdout, _COLUMNS)
+                found = data_of(process.stdout, _COLUMNS)
                 _, said = process.communicate()
             if process.returncode:
                 raise self.tools.failed("pg_restore", said)
-            (revision,) = found[REVISIONS]
+            (revision,) = found.values[REVISIONS]
         except (StoreUnavailable, ValueError) as error:
             raise StoreDamaged(
                 f"{copy.name} of the backup is damaged or no copy of a store: {_text(error)}",
@@ -123,7 +123,22 @@ class PostgresqlKeeper:
                 hint="Nothing was changed. Use another backup (docs/backup.md).",
             ) from None
         require_known(revision, newest_revision())
-        return Kept(revision, tuple(found["credentials"]))
+        self._require_schema(found.schemas)
+        return Kept(revision, tuple(found.values["credentials"]))
+
+    def _require_schema(self, schemas: frozenset[str]) -> None:
+        """Refuse tables that would be made where this store is not looked for."""
+        with self.database.guarded(), self.database.read() as connection:
+            asked = "SELECT quote_ident(current_schema())"
+            present = connection.exec_driver_sql(asked).scalar() or "none that is there"
+        self.database.close()
+        if schemas != {present}:
+            raise ConfigurationError(
+                f"The tables of the backup are of the schema {', '.join(sorted(schemas))}; those "
+                f"of SYNC_PIPELINE_STORE_URL are of {present}.",
+                hint="Nothing was changed. Name that schema in the URL (options=-csearch_path=…), "
+                "and make it where it is not there.",
+            )
 
     def is_empty(self) -> bool:
         """See `Keeper.is_empty`."""
