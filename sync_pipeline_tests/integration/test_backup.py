@@ -540,6 +540,33 @@ def test_a_damaged_store_is_replaced_by_a_backup(home: Command, tmp_path: Path) 
     assert before.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_not_replaced(
+    home: Command, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    backup = taken(home, tmp_path)
+    store = home.home / "sync_pipeline.db"
+    for path in home.home.glob("sync_pipeline.db*"):
+        path.unlink()
+    make(store)
+    said = home.run("restore", str(backup), "--replace")
+    assert (said.status, "it is no file" in said.err) == (3, True), said
+    assert not store.is_file()
+
+
+@as_root
+def test_a_link_of_another_user_is_not_followed(home: Command, tmp_path: Path) -> None:
+    backup = taken(home, tmp_path)
+    store = home.home / "sync_pipeline.db"
+    for path in home.home.glob("sync_pipeline.db*"):
+        path.unlink()
+    store.symlink_to(tmp_path / "elsewhere")
+    os.lchown(store, 65534, 65534)
+    said = home.run("restore", str(backup))
+    assert (said.status, "link of another user" in said.err) == (3, True), said
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_store_of_the_other_kind_is_refused(
     home: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
