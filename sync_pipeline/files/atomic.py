@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -12,10 +13,31 @@ from pathlib import Path
 from typing import BinaryIO
 
 PRIVATE, PUBLIC = 0o600, 0o666
-PARTIAL = ".partial"
+_PARTIAL = ".partial"
 NAME_KEPT = 40
+_RANDOM_BYTES = 8
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+def new_partial_of(final: Path) -> Path:
+    """Return a name beside `final` that nobody can guess, for what will get that name when whole.
+
+    It has not the whole of the name, which may be as long as a name can be.
+    """
+    return final.parent / f"{_start_of(final)}{secrets.token_hex(_RANDOM_BYTES)}{_PARTIAL}"
+
+
+def partials_of(final: Path) -> list[Path]:
+    """Return what has such a name now, as where somebody was killed; nothing of another name."""
+    pattern = f"{re.escape(_start_of(final))}[0-9a-f]{{{2 * _RANDOM_BYTES}}}{re.escape(_PARTIAL)}"
+    with suppress(OSError):
+        return [item for item in final.parent.iterdir() if re.fullmatch(pattern, item.name)]
+    return []
+
+
+def _start_of(final: Path) -> str:
+    return f".{final.name[:NAME_KEPT]}."
 
 
 @contextmanager
@@ -34,8 +56,7 @@ def replaced(output: Path, *, is_private: bool = False) -> Iterator[BinaryIO]:
     try:
         _require_replaceable(output, directory)
         alone = is_private or not stat.S_IMODE(os.fstat(directory).st_mode) & 0o077
-        # Not the whole of the output's name, which may be as long as a name can be.
-        partial = f".{output.name[:NAME_KEPT]}.{secrets.token_hex(8)}{PARTIAL}"
+        partial = new_partial_of(output).name
         descriptor = os.open(partial, _NEW, PRIVATE if alone else PUBLIC, dir_fd=directory)
         try:
             with os.fdopen(descriptor, "w+b") as file:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sync_pipeline.files.atomic import NAME_KEPT, PARTIAL
+from sync_pipeline.files.atomic import new_partial_of, partials_of
 from sync_pipeline.files.private import DIRECTORY
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -48,9 +47,8 @@ def partial_directory(final: Path) -> Iterator[Path]:
     Raises:
         OSError: it can't be made.
     """
-    start = f".{final.name[:NAME_KEPT]}."
-    _take_away_left(final.parent, start)
-    partial = final.parent / f"{start}{secrets.token_hex(8)}{PARTIAL}"
+    _take_away_left(final)
+    partial = new_partial_of(final)
     partial.mkdir(mode=DIRECTORY)
     descriptor = os.open(partial, _DIRECTORY)
     try:
@@ -62,8 +60,8 @@ def partial_directory(final: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _take_away_left(parent: Path, start: str) -> None:
-    for path in parent.glob(f"{start}*{PARTIAL}"):
+def _take_away_left(final: Path) -> None:
+    for path in partials_of(final):
         with suppress(OSError):
             found = path.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():

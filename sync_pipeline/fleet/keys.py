@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sync_pipeline.errors import ConfigurationError, Phase
-from sync_pipeline.files.atomic import NAME_KEPT, PARTIAL, replaced
+from sync_pipeline.files.atomic import partials_of, replaced
 from sync_pipeline.files.locks import locked_directory
 from sync_pipeline.files.private import make_private
 from sync_pipeline.files.reading import LARGEST_SECRET, read_file
@@ -109,7 +109,7 @@ class KeyFile:
 
     def _write(self, keys: list[str]) -> None:
         # What a process that was killed here left holds keys as well.
-        for left in self.path.parent.glob(f".{self.path.name[:NAME_KEPT]}.*{PARTIAL}"):
+        for left in partials_of(self.path):
             left.unlink(missing_ok=True)
         with replaced(self.path, is_private=True) as file:
             if self.is_there:

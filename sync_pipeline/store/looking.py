@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
+import stat
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -51,12 +53,14 @@ def _of_sqlite(database: Database, until: float) -> StoreLook:
     path = file_of(database.url)
     found = StoreLook(masked(database.url), newest_revision(), server=sqlite3.sqlite_version)
     try:
-        size = path.stat().st_size
+        there = path.stat()
+        if not stat.S_ISREG(there.st_mode):  # to open a pipe may take for ever
+            raise OSError(errno.EINVAL, "it is no file", str(path))
     except (FileNotFoundError, NotADirectoryError):
         return replace(found, is_there=False)
     except OSError as error:
         raise database.unavailable(error) from None
-    found = replace(found, size_bytes=size)
+    found = replace(found, size_bytes=there.st_size)
     for _ in range(LOOKS):
         before = state_of(path)
         try:

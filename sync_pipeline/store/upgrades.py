@@ -38,6 +38,8 @@ def every_table() -> MetaData:
     return metadata
 
 
+FORMER_TABLES = frozenset({"freshness_told"})
+"""Tables that stores of older revisions have, and this one has not any more."""
 _PACKED = "0010"
 
 

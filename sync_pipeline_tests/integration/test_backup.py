@@ -20,7 +20,10 @@ import psycopg
 import pytest
 from alembic import command as alembic
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
+from sqlalchemy import inspect
+from sqlalchemy.engine import make_url
 
 from sync_pipeline.errors import SyncError
 from sync_pipeline.fleet.secrets import SecretVault
@@ -28,8 +31,9 @@ from sync_pipeline.model.daemon_lease import DaemonLease, Holder
 from sync_pipeline.model.session import SessionStatus
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.database import REVISIONS, Database, newest_revision
+from sync_pipeline.store.keeping.postgresql_tools import Tools
 from sync_pipeline.store.store import Store
-from sync_pipeline.store.upgrades import every_table
+from sync_pipeline.store.upgrades import FORMER_TABLES, every_table
 from sync_pipeline.store.views.views import SCHEMA, reader_script
 from sync_pipeline.workflows.backup.pieces import piece_of
 from sync_pipeline.workflows.backup.restoring import Wanted, restore_backup
@@ -118,6 +122,22 @@ def test_every_table_of_a_store_is_known_to_a_backup(home: Command) -> None:
         assert {row[0] for row in found} == {*every_table().tables, REVISIONS}
 
 
+@pytest.mark.usefixtures("real_migrations")
+def test_every_table_of_an_older_store_is_known_to_a_backup(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    config = Config()
+    config.set_main_option("script_location", "sync_pipeline:store/migrations")
+    config.attributes["engine"] = database.engine
+    seen: set[str] = set()
+    for revision in reversed(
+        [item.revision for item in ScriptDirectory.from_config(config).walk_revisions()]
+    ):
+        alembic.upgrade(config, revision)
+        seen |= set(inspect(database.engine).get_table_names())
+    database.close()
+    assert seen == {*every_table().tables, *FORMER_TABLES, REVISIONS}
+
+
 def test_a_backup_with_its_key_brings_all_back_to_another_machine(
     fleet: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +174,19 @@ def test_nobody_else_can_read_a_backup_at_any_moment(fleet: Command, tmp_path: P
     opened += [path.lstat().st_mode for path in (backup, *backup.iterdir())]
     assert {path.name for path in backup.iterdir()} > {"manifest.json", "secret.key"}
     assert not any(stat.S_IMODE(mode) & 0o077 for mode in opened)
+
+
+def test_what_somebody_else_named_like_it_is_not_taken_away(home: Command, tmp_path: Path) -> None:
+    mine = tmp_path / ".backup.of-my-own.partial"
+    mine.mkdir()
+    left = tmp_path / f".backup.{'0' * 16}.partial"
+    left.mkdir()
+    taken(home, tmp_path)
+    assert (mine.is_dir(), left.exists()) == (True, False)
+    odd = tmp_path / f".[x].{'0' * 16}.partial"
+    odd.mkdir()
+    assert home.run("backup", str(tmp_path / "[x]")).status == 0
+    assert not odd.exists()
 
 
 def test_a_backup_is_never_put_where_something_is(home: Command, tmp_path: Path) -> None:
@@ -218,10 +251,28 @@ def test_a_backup_that_somebody_forged_is_refused(home: Command, tmp_path: Path)
 
     forged(backup, other_host)
     assert "changed after it was made" in refused(home, backup)
+    forgery = (backup / "store.db").read_bytes()
+    # Nothing of it is copied, and no program is given it, before its seal is known to be right.
+    (backup / "store.db").unlink()
+    assert "changed after it was made" in refused(home, backup)
+    (backup / "store.db").symlink_to("/dev/zero")
+    assert "changed after it was made" in refused(home, backup)
     found = json.loads((backup / "manifest.json").read_text())
     (backup / "manifest.json").write_text(json.dumps({**found, "seal": ""}))
     assert "No key has sealed this backup" in refused(home, backup)
+    (backup / "store.db").unlink()
+    backup.joinpath("store.db").write_bytes(forgery)
     assert home.run("restore", str(backup), "--replace", "--unsealed").status == 0
+
+
+def test_a_key_as_large_as_a_disk_is_not_copied(home: Command, tmp_path: Path) -> None:
+    backup = taken(home, tmp_path, "--with-key")
+    found = json.loads((backup / "manifest.json").read_text())
+    found["pieces"]["secret.key"]["bytes"] = 2**40
+    found["seal"] = ""
+    (backup / "manifest.json").write_text(json.dumps(found))
+    os.truncate(backup / "secret.key", 2**40)
+    assert "is larger than" in refused(home, backup, "--unsealed")
 
 
 def test_a_damaged_store_is_found_before_anything_is_replaced(
@@ -489,6 +540,33 @@ def test_a_damaged_store_is_replaced_by_a_backup(home: Command, tmp_path: Path) 
     assert before.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_not_replaced(
+    home: Command, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    backup = taken(home, tmp_path)
+    store = home.home / "sync_pipeline.db"
+    for path in home.home.glob("sync_pipeline.db*"):
+        path.unlink()
+    make(store)
+    said = home.run("restore", str(backup), "--replace")
+    assert (said.status, "it is no file" in said.err) == (3, True), said
+    assert not store.is_file()
+
+
+@as_root
+def test_a_link_of_another_user_is_not_followed(home: Command, tmp_path: Path) -> None:
+    backup = taken(home, tmp_path)
+    store = home.home / "sync_pipeline.db"
+    for path in home.home.glob("sync_pipeline.db*"):
+        path.unlink()
+    store.symlink_to(tmp_path / "elsewhere")
+    os.lchown(store, 65534, 65534)
+    said = home.run("restore", str(backup))
+    assert (said.status, "link of another user" in said.err) == (3, True), said
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_store_of_the_other_kind_is_refused(
     home: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -537,6 +615,89 @@ def test_what_others_made_in_the_database_is_left_alone(
             assert other.execute(query).fetchone() == (1,)  # type: ignore[arg-type]
         assert names(command) == {"shop"}
         command.close()
+
+
+@pytest.fixture
+def shared(
+    command: Command,
+    postgresql_server: RunningServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[psycopg.Connection]:
+    """Return a connection to the database of a filled store, which somebody else uses too."""
+    monkeypatch.setenv("PATH", f"{obtain(18).programs}:{os.environ['PATH']}")
+    with store_database(postgresql_server) as url:
+        monkeypatch.setenv("SYNC_PIPELINE_STORE_URL", url)
+        filled(command)
+        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as other:
+            yield other
+        command.close()
+
+
+def test_tables_of_others_outlive_a_restore_where_there_is_no_store(
+    command: Command, shared: psycopg.Connection, tmp_path: Path
+) -> None:
+    backup = taken(command, tmp_path)
+    shared.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    shared.execute("CREATE TABLE payroll AS SELECT 1 AS number")
+    assert command.run("restore", str(backup)).status == 0
+    assert shared.execute("SELECT number FROM payroll").fetchall() == [(1,)]
+    assert names(command) == {"shop"}
+
+
+def test_tables_of_others_outlive_a_restore_over_another_version(
+    command: Command, shared: psycopg.Connection, tmp_path: Path
+) -> None:
+    backup = taken(command, tmp_path)
+    shared.execute("CREATE TABLE payroll AS SELECT 1 AS number")
+    shared.execute("UPDATE alembic_version SET version_num = '9999'")
+    said = command.run("restore", str(backup), "--replace")
+    assert (said.status, "payroll" in said.err) == (2, True), said
+    shared.execute("CREATE TABLE freshness_told AS SELECT 1 AS number")
+    shared.execute("UPDATE alembic_version SET version_num = '0020'")
+    assert command.run("restore", str(backup), "--replace").status == 0
+    assert shared.execute("SELECT number FROM payroll").fetchall() == [(1,)]
+    assert shared.execute("SELECT to_regclass('freshness_told')").fetchone() == (None,)
+    assert names(command) == {"shop"}
+
+
+def test_a_backup_of_another_schema_is_refused(
+    command: Command, shared: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = taken(command, tmp_path)
+    url = os.environ["SYNC_PIPELINE_STORE_URL"]
+    shared.execute('CREATE SCHEMA "We ird"')
+    shared.execute("DROP SCHEMA public CASCADE")
+    monkeypatch.setenv("SYNC_PIPELINE_STORE_URL", f"{url}?options=-csearch_path%3D%22We\\%20ird%22")
+    said = command.run("restore", str(backup), "--check")
+    assert (said.status, "public; those" in said.err, '"We ird"' in said.err) == (2, True, True), (
+        said
+    )
+    # In one whose name has to be quoted a backup comes back.
+    filled(command)
+    assert command.run("backup", str(tmp_path / "other")).status == 0
+    command.ok("instances", "add", "later", *PLACE)
+    assert command.run("restore", str(tmp_path / "other"), "--replace").status == 0
+    assert names(command) == {"shop"}
+
+
+def test_a_program_that_is_killed_before_it_read_all_says_nothing_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "psql"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    tools = Tools(make_url("postgresql+psycopg://nobody@127.0.0.1/x"))
+
+    def failing() -> None:
+        pipe = subprocess.PIPE
+        with tools.started("psql", output=subprocess.DEVNULL, stdin=pipe) as process:
+            assert process.stdin is not None
+            process.stdin.write(b"BEGIN;")
+            raise KeyError("why")
+
+    with pytest.raises(KeyError, match="why"):
+        failing()
 
 
 class Gone:

@@ -221,6 +221,14 @@ def test_what_is_no_home_is_said(fleet: Command, change: Callable[[Path], None])
     assert {found["home"][0], found["store"][0]} & {"warning", "fault"}
 
 
+def test_a_pipe_in_the_place_of_the_store_is_told_as_such(fleet: Command) -> None:
+    for path in fleet.home.glob("sync_pipeline.db*"):
+        path.unlink()
+    os.mkfifo(fleet.home / "sync_pipeline.db")
+    state, what = examined(fleet, status=2)["store"]
+    assert (state, "it is no file" in what) == ("fault", True), what
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_a_home_of_another_user_is_a_fault(fleet: Command) -> None:
     os.chown(fleet.home, 65_534, 65_534)

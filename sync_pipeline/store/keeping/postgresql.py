@@ -21,10 +21,10 @@ from sync_pipeline.errors import (
 from sync_pipeline.files.private import make_private_file
 from sync_pipeline.model.backup import Kept
 from sync_pipeline.store.database import MIGRATION_LOCK, REVISIONS, Database, newest_revision
-from sync_pipeline.store.keeping.postgresql_tools import APPLICATION, Tools, columns_of
+from sync_pipeline.store.keeping.postgresql_tools import APPLICATION, Tools, data_of
 from sync_pipeline.store.keeping.sqlite import require_known
 from sync_pipeline.store.looking import GIVEN
-from sync_pipeline.store.upgrades import every_table
+from sync_pipeline.store.upgrades import FORMER_TABLES, every_table
 from sync_pipeline.store.views.views import SCHEMA, view_names, view_statements
 
 _IN_USE = "sync_pipeline has it open"
@@ -111,11 +111,11 @@ class PostgresqlKeeper:
             arguments = ["--data-only", *tables, "--file=-", str(copy)]
             with self.tools.started("pg_restore", *arguments, output=subprocess.PIPE) as process:
                 assert process.stdout is not None  # noqa: S101 - it was asked for
-                found = columns_of(process.stdout, _COLUMNS)
+                found = data_of(process.stdout, _COLUMNS)
                 _, said = process.communicate()
             if process.returncode:
                 raise self.tools.failed("pg_restore", said)
-            (revision,) = found[REVISIONS]
+            (revision,) = found.values[REVISIONS]
         except (StoreUnavailable, ValueError) as error:
             raise StoreDamaged(
                 f"{copy.name} of the backup is damaged or no copy of a store: {_text(error)}",
@@ -123,7 +123,22 @@ class PostgresqlKeeper:
                 hint="Nothing was changed. Use another backup (docs/backup.md).",
             ) from None
         require_known(revision, newest_revision())
-        return Kept(revision, tuple(found["credentials"]))
+        self._require_schema(found.schemas)
+        return Kept(revision, tuple(found.values["credentials"]))
+
+    def _require_schema(self, schemas: frozenset[str]) -> None:
+        """Refuse tables that would be made where this store is not looked for."""
+        with self.database.guarded(), self.database.read() as connection:
+            asked = "SELECT quote_ident(current_schema())"
+            present = connection.exec_driver_sql(asked).scalar() or "none that is there"
+        self.database.close()
+        if schemas != {present}:
+            raise ConfigurationError(
+                f"The tables of the backup are of the schema {', '.join(sorted(schemas))}; those "
+                f"of SYNC_PIPELINE_STORE_URL are of {present}.",
+                hint="Nothing was changed. Name that schema in the URL (options=-csearch_path=…), "
+                "and make it where it is not there.",
+            )
 
     def is_empty(self) -> bool:
         """See `Keeper.is_empty`."""
@@ -199,13 +214,26 @@ class PostgresqlKeeper:
 
     @staticmethod
     def _own(connection: Connection, revision: str | None) -> list[_Table]:
-        """Return the tables of the store: all of its schema, where the version is another one."""
+        """Return the tables of the store by their names: others have tables in its schema too.
+
+        Raises:
+            ConfigurationError: a newer version made the store, and which are its own nobody knows.
+        """
+        if revision is None:
+            return []
         rows = connection.exec_driver_sql(_TABLES)
         found = [_Table(row[0], row[1], row[2]) for row in rows]
-        if revision != newest_revision():
-            return found
-        known = {*every_table().tables, REVISIONS}
-        return [item for item in found if item.name in known or item.parent in known]
+        known = {*every_table().tables, *FORMER_TABLES, REVISIONS}
+        own = [item for item in found if item.name in known or item.parent in known]
+        unknown = ", ".join(item.name for item in found if item not in own)
+        if revision > newest_revision() and unknown:
+            raise ConfigurationError(
+                f"A newer version made the present store (revision {revision}), and its schema has "
+                f"tables that this version does not know: {unknown}.",
+                hint="Nothing was changed. Drop those that are of sync_pipeline, move others to a "
+                "schema of their own, or restore into an empty database (docs/upgrading.md).",
+            )
+        return own
 
 
 class _Heard:

@@ -6,8 +6,8 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 from psycopg.conninfo import make_conninfo
@@ -109,7 +109,9 @@ class Tools:
             process.wait()
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
-                    stream.close()
+                    # One that was killed takes no more of what is in the buffer for it.
+                    with suppress(BrokenPipeError):
+                        stream.close()
 
     def failed(self, program: str, said: bytes) -> StoreUnavailable:
         """Return what a program said when it failed, without the secrets of the URL."""
@@ -138,26 +140,36 @@ def found_program(name: str) -> str:
     return found
 
 
-def columns_of(lines: Iterable[bytes], columns: Mapping[str, str]) -> Mapping[str, list[str]]:
-    """Return the values of one column of some tables, from what pg_restore writes of their data.
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The values of one column of some tables, and the schemas of these, quoted as SQL has them."""
+
+    values: Mapping[str, list[str]] = field(repr=False)
+    schemas: frozenset[str]
+
+
+def data_of(lines: Iterable[bytes], columns: Mapping[str, str]) -> Data:
+    """Return one column of some tables, from what pg_restore writes of their data.
 
     PostgreSQL's manual, COPY, "Text Format".
     """
     found: dict[str, list[str]] = {table: [] for table in columns}
+    schemas: set[str] = set()
     table, place = "", 0
     for line in lines:
         text = line.decode("utf-8", "replace").rstrip("\n")
         if not table and text.startswith("COPY "):
             name, _, rest = text[5:].partition(" (")
-            short = name.rpartition(".")[2].strip('"')
-            if short in columns:
+            schema, _, short = name.rpartition(".")
+            if (short := short.strip('"')) in columns:
+                schemas.add(schema)
                 names = [item.strip(' "') for item in rest.partition(")")[0].split(",")]
                 table, place = short, names.index(columns[short])
         elif text == "\\.":
             table = ""
         elif table:
             found[table].append(_unescaped(text.split("\t")[place]))
-    return found
+    return Data(found, frozenset(schemas))
 
 
 def _unescaped(text: str) -> str:

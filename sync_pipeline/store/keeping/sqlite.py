@@ -5,10 +5,12 @@ They are made by SQLite's own online backup (its manual, "Using the SQLite Onlin
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,7 @@ from sync_pipeline.store.database import Database, newest_revision
 from sync_pipeline.store.looking import GIVEN
 from sync_pipeline.store.untouched import beside, file_of
 
+_ROOT = 0
 _BUSY_SECONDS = 60.0
 _SECONDS_FOR_OTHERS = 2.0
 _NOT_SOUND = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
@@ -63,8 +66,12 @@ class SqliteKeeper:
             raise self.database.unavailable(error) from None
 
     def verify(self, copy: Path) -> Kept:
-        """See `Keeper.verify`. A copy with the tables of an older version is given the newest."""
+        """See `Keeper.verify`. A copy with the tables of an older version is given the newest.
+
+        What stands in the store's place is looked at first: to open a pipe may take for ever.
+        """
         try:
+            _require_replaceable(file_of(self.database.url))
             found = _kept(copy, newest_revision())
             if found.revision != newest_revision():
                 upgraded = Database(f"sqlite:///{copy}")
@@ -84,12 +91,12 @@ class SqliteKeeper:
     def is_empty(self) -> bool:
         """See `Keeper.is_empty`."""
         path = self.path
-        if not path.exists() or not path.stat().st_size:
-            return True
         try:
+            if not path.exists() or not path.stat().st_size:
+                return True
             with closing(_opened(path, "rw")) as connection:
                 return not any(_count(connection, table) for table in GIVEN)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             if _is_damage(error):
                 return False
             raise self.database.unavailable(error) from None
@@ -107,7 +114,7 @@ class SqliteKeeper:
             with exclusive(path.with_name(f"{path.name}.migrating")):
                 before = self._put(copy, path)
                 _synchronize(path.parent)
-        except OSError as error:
+        except (sqlite3.Error, OSError) as error:
             raise self.database.unavailable(error) from None
         return before
 
@@ -131,6 +138,20 @@ class SqliteKeeper:
                     before.unlink()
                 raise
         return str(before)
+
+
+def _require_replaceable(path: Path) -> None:
+    """Refuse what is no database's file, and a link that another user made.
+
+    Raises:
+        OSError: it is one, or can't be looked at.
+    """
+    with suppress(FileNotFoundError):
+        link = path.lstat()
+        if stat.S_ISLNK(link.st_mode) and link.st_uid not in (_ROOT, os.geteuid()):
+            raise OSError(errno.EPERM, "it is a symbolic link of another user", str(path))
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
 
 
 @contextmanager

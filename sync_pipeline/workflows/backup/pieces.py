@@ -67,7 +67,9 @@ def read_manifest(backup: Path) -> Manifest:
         ) from None
 
 
-def take_piece(backup: Path, name: str, wanted: Piece, target: Path) -> None:
+def take_piece(
+    backup: Path, name: str, wanted: Piece, target: Path, most_bytes: int | None = None
+) -> None:
     """Copy a file of a backup to a new one of our own, and make sure that it is whole.
 
     What is used afterwards is that copy: nobody can change it after it was looked at.
@@ -79,6 +81,8 @@ def take_piece(backup: Path, name: str, wanted: Piece, target: Path) -> None:
     digest, size = hashlib.sha256(), 0
     try:
         _require_own(backup / name)
+        if most_bytes is not None and wanted.bytes > most_bytes:
+            raise OSError(errno.EFBIG, f"it is larger than {most_bytes} bytes", str(backup / name))
         source = os.open(backup / name, _OLD)
         with (
             os.fdopen(source, "rb") as read,

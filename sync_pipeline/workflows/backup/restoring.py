@@ -17,6 +17,7 @@ from sync_pipeline.errors import (
     StoreUnavailable,
 )
 from sync_pipeline.files.private import make_private
+from sync_pipeline.files.reading import LARGEST_SECRET
 from sync_pipeline.files.whole_directory import partial_directory
 from sync_pipeline.fleet.secrets import SEALED, SecretVault
 from sync_pipeline.model.backup import KEY, Keeper, Kept, Manifest
@@ -89,11 +90,13 @@ def _restored(
             hint="Nothing was changed. Name a store of the same kind.",
         )
     with partial_directory(_beside(settings)) as partial:
+        vault, key = _vault_for(settings, backup, manifest, partial, unsealed=wanted.unsealed)
+        # Before anything reads what somebody else may have written.
+        if not wanted.unsealed:
+            _require_sealed(vault, manifest)
         copy = partial / keeper.file
         take_piece(backup, keeper.file, manifest.pieces[keeper.file], copy)
-        vault, key = _vault_for(settings, backup, manifest, partial, unsealed=wanted.unsealed)
         kept = keeper.verify(copy)
-        _require_sealed(vault, manifest, kept, unsealed=wanted.unsealed)
         _require_opens(vault, kept)
         if not wanted.replace and not keeper.is_empty():
             raise ConfigurationError(
@@ -131,18 +134,18 @@ def _vault_for(
         return present, ""
     if present.has_keys and not unsealed:
         raise _not_ours()
-    take_piece(backup, KEY, manifest.pieces[KEY], partial / KEY)
+    take_piece(backup, KEY, manifest.pieces[KEY], partial / KEY, LARGEST_SECRET)
     brought = SecretVault("", partial / KEY)
     return brought, brought.keys_for_backup()
 
 
-def _require_sealed(vault: SecretVault, manifest: Manifest, kept: Kept, *, unsealed: bool) -> None:
-    """Refuse what somebody without the key may have made."""
-    if unsealed:
-        return
-    needs_key = any(item.startswith(SEALED) for item in kept.secrets)
+def _require_sealed(vault: SecretVault, manifest: Manifest) -> None:
+    """Refuse what somebody without the key may have made.
+
+    Where there is no key at all, nothing is encrypted, or it is refused later.
+    """
     if not manifest.seal:
-        if needs_key or vault.has_keys:
+        if vault.has_keys:
             raise ConfigurationError(
                 "No key has sealed this backup, so nobody can tell who made it.",
                 phase=Phase.CONFIGURE,
