@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -433,6 +436,53 @@ def test_the_store_is_only_read(whale: WhaleFallBench, deps: SyncDeps) -> None:
         store.reading(),
     ):
         store.rows(tuple, "INSERT INTO tags (name) VALUES ('x') RETURNING id", {})
+
+
+def test_no_function_of_the_store_stands_in_for_the_servers(
+    whale: WhaleFallBench, deps: SyncDeps
+) -> None:
+    whale.instance("a")
+    whale.run(
+        "CREATE FUNCTION public.left(text, int) RETURNS text LANGUAGE sql AS $$ SELECT 'evil' $$"
+    )
+    import_whalefall(deps, source(whale))
+    assert [item.name for item in deps.store.registry.ever()] == ["a"]
+
+
+def test_a_password_is_not_sent_in_clear() -> None:
+    got = b""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            nonlocal got
+            peer, _ = listener.accept()
+            with peer:
+                peer.settimeout(10)
+                if peer.recv(1024)[4:8] == b"\x04\xd2\x16\x2f":  # SSLRequest
+                    peer.sendall(b"N")
+                    peer.recv(1024)
+                peer.sendall(b"R" + struct.pack("!II", 8, 3))
+                got += peer.recv(1024)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        port = listener.getsockname()[1]
+        url = Secret(f"postgresql://reader:{CANARY}@127.0.0.1:{port}/whale?gssencmode=disable")
+        with pytest.raises(StoreUnavailable) as told, WhaleFall.open(url, 5):
+            pass
+        thread.join()
+    assert got == b""
+    assert "in clear" in str(told.value.hint)
+    assert CANARY not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:{}@h/whale", "postgres://h/whale?user=u&password={}"]
+)
+def test_a_password_on_the_command_line_is_refused(command: Command, url: str) -> None:
+    said = command.wrong("import", "whalefall", "--store", url.format(CANARY))
+    assert "a command line is read by others" in said
+    assert CANARY not in said
 
 
 def test_the_command_shows_no_secret(whale: WhaleFallBench, command: Command) -> None:
