@@ -57,6 +57,14 @@ OF_IMPORT = (
 )
 
 
+NAMED = (
+    *(("database_size_stats", "database_name"), ("instance_databases", "database_name")),
+    *(("database_size_aggregations", "database_name"), ("instance_accounts", "username")),
+    ("account_change_log", "username"),
+)
+"""Columns of names, to be made as wide as a view may be."""
+
+
 class Killed(BaseException):
     """Stands for a process that ends between two statements."""
 
@@ -348,6 +356,71 @@ def test_what_is_dirty_is_counted_with_its_reason(whale: WhaleFallBench, deps: S
     assert last_report(deps, "whalefall")[1].marks == report.marks
 
 
+def test_what_is_absurd_is_counted_and_stops_nothing(whale: WhaleFallBench, deps: SyncDeps) -> None:
+    number = whale.instance("a")
+    day, future = date(2026, 5, 1), datetime(8888, 1, 1, tzinfo=UTC)
+    for table, column in NAMED:
+        whale.run(f"ALTER TABLE {table} ALTER {column} TYPE text")
+    whale.run(
+        "ALTER TABLE instance_databases DROP CONSTRAINT "
+        "instance_databases_instance_id_database_name_key"
+    )
+    name = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=10_000))
+    size = {"instance_id": number, "collected_date": day, "collected_at": NOW}
+    for some in range(8):
+        whale.add("database_size_stats", **size, database_name=f"d{some}", size_mb=2**42)
+    whale.add("database_size_stats", **size, database_name=name, size_mb=1)
+    late = {**size, "collected_at": future}
+    whale.add(
+        "database_size_stats", **late, id=-9, database_name="d", size_mb=2, data_size_mb=50
+    )  # fmt: skip
+    whale.add(
+        "instance_databases", instance_id=number, database_name=name, is_active=True,
+        first_seen_date=day, last_seen_date=day,
+    )  # fmt: skip
+    whale.add(
+        "instance_databases", instance_id=number, database_name="d", is_active=True,
+        first_seen_date=future.date(), last_seen_date=future.date(),
+    )  # fmt: skip
+    whale.add(
+        "instance_accounts", instance_id=number, username=name, db_type="mysql", is_active=True
+    )  # fmt: skip
+    whale.change(number, name, day, "add")
+    whale.change(number, "u", day, "add", change_time=future)
+    months = {"instance_id": number, "period_type": "monthly", "period_end": day}
+    months |= {"avg_size_mb": 1, "min_size_mb": 1, "max_size_mb": 1, "data_count": 31}
+    table = "database_size_aggregations"
+    whale.add(table, **months, database_name=name, period_start=date(2023, 3, 1))
+    whale.add(table, **months, database_name="d", period_start=date(2823, 3, 1))
+    whale.add(table, **months, id=-5, database_name="d", period_start=date(2023, 3, 1))
+    for some in range(60):
+        kind = {"period_type": f"k{some}", "period_start": date(2823, 4, 1)}
+        whale.add(table, **{**months, **kind}, database_name="d")
+    report = import_whalefall(deps, source(whale))
+    assert left(report, ImportKind.DATABASES) == {"its name is too long": 1}
+    sizes = report.marks[ImportKind.DATABASE_SIZES].tally
+    assert sizes.new == 1
+    assert sizes.left == {"its size is larger than any disk": 8, "its name is too long": 1}
+    assert max(len(item) for some in sizes.examples.values() for item in some) <= 200
+    assert set(sizes.notes) == {
+        "a part of its size is negative or too large: the total alone was taken",
+        "its moment is not of its day: its day was taken",
+    }
+    periods = report.marks[ImportKind.DATABASE_PERIODS].tally
+    assert periods.new == 1
+    assert periods.left["it has not begun"] == 1
+    assert sum(periods.left.values()) == 62
+    assert len(periods.left) <= 41
+    assert left(report, ImportKind.ACCOUNTS) == {"its name is too long": 1}
+    assert left(report, ImportKind.CHANGES) == {
+        "its name is too long": 1,
+        "it is of a day to come": 1,
+    }
+    (point,) = deps.store.size_queries.database_points(day, day)
+    assert (point.database, point.total_bytes) == ("d", 2 * MIB)
+    assert last_report(deps, "whalefall")[1].marks == report.marks
+
+
 def test_periods_without_days_are_theirs_and_stay(whale: WhaleFallBench, deps: SyncDeps) -> None:
     instance = whale.instance("a")
     period = {
@@ -435,7 +508,7 @@ def test_the_store_is_only_read(whale: WhaleFallBench, deps: SyncDeps) -> None:
         pytest.raises(StoreUnavailable, match="read-only"),
         store.reading(),
     ):
-        store.rows(tuple, "INSERT INTO tags (name) VALUES ('x') RETURNING id", {})
+        store.rows(tuple, "INSERT INTO public.tags (name) VALUES ('x') RETURNING id", {})
 
 
 def test_no_function_of_the_store_stands_in_for_the_servers(
