@@ -30,10 +30,12 @@ from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.session import RecordStatus
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.imports.imports import ImportStore
+from sync_pipeline.store.imports.registered import SAME_SERVER
 from sync_pipeline.store.schema import metadata
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.importing.whalefall import (
+    OF_ANOTHER,
     ImportReport,
     WhaleFallSource,
     import_whalefall,
@@ -200,6 +202,56 @@ def test_without_a_key_the_rest_is_moved_and_the_secret_comes_later(
     kept = deps.store.registry.credential("dba")
     assert kept is not None
     assert deps.vault.resolve(kept.secret) == Secret(CANARY)
+
+
+@pytest.mark.parametrize("is_other", ["user", "password"])
+def test_no_server_gets_the_password_of_a_credential_that_has_the_name(
+    whale: WhaleFallBench, deps: SyncDeps, is_other: str
+) -> None:
+    first = whale.credential("dba", CANARY)
+    whale.instance("a", credential_id=first)
+    import_whalefall(deps, source(whale))
+    whale.run("DELETE FROM instances")
+    number = whale.instance("b", credential_id=first)
+    changed = {
+        "user": ("username", "somebody"),
+        "password": ("password", sealed(whale.key, "another")),
+    }[is_other]
+    whale.run(f"UPDATE credentials SET {changed[0]} = %s", changed[1])
+    report = import_whalefall(deps, source(whale, source="second"))
+    assert report.marks[ImportKind.CREDENTIALS].tally.examples == {OF_ANOTHER: ["dba"]}
+    kept = {item.name: item.credential for item in deps.store.registry.instances()}
+    assert kept == {"a": "dba", "b": "whalefall-none"}
+    own = deps.store.registry.credential("dba")
+    assert own is not None
+    assert (own.username, deps.vault.resolve(own.secret)) == ("dba_user", Secret(CANARY))
+    assert number not in deps.store.imports.instance_ids("whalefall")
+
+
+def test_what_is_unset_is_filled_in_for_its_user_alone(
+    whale: WhaleFallBench, deps: SyncDeps
+) -> None:
+    whale.instance("a", credential_id=whale.credential("dba", CANARY))
+    import_whalefall(deps, source(whale, key=None))
+    whale.run("UPDATE credentials SET username = 'somebody'")
+    import_whalefall(deps, source(whale))
+    kept = deps.store.registry.credential("dba")
+    assert kept is not None
+    assert (kept.username, kept.secret) == ("dba_user", "unset:whalefall")
+
+
+def test_a_server_that_is_here_is_told(whale: WhaleFallBench, deps: SyncDeps) -> None:
+    whale.instance("a", host="db.example")
+    import_whalefall(deps, source(whale))
+    whale.run("UPDATE instances SET name = 'b', host = 'DB.example'")
+    whale.run(
+        "INSERT INTO instances SELECT id + 1, 'a', 'mysql', 'db.example', 3306, NULL, "
+        "'10.6-MariaDB', NULL, NULL, 0, NULL, NULL, true FROM instances"
+    )
+    report = import_whalefall(deps, source(whale, source="second"))
+    tally = report.marks[ImportKind.INSTANCES].tally
+    assert (tally.new, tally.known, tally.left) == (1, 1, {})
+    assert tally.examples[SAME_SERVER] == ["b"]
 
 
 @pytest.mark.parametrize("key", [Fernet.generate_key().decode(), "no key"])
@@ -483,6 +535,9 @@ def test_another_store_is_not_taken_for_the_first(whale: WhaleFallBench, deps: S
     whale.run("UPDATE instances SET name = 'b', created_at = now()")
     with pytest.raises(ConfigurationError, match="not the store"):
         import_whalefall(deps, source(whale))
+    whale.run("UPDATE instances SET id = 99")
+    with pytest.raises(ConfigurationError, match="none of the instances"):
+        import_whalefall(deps, source(whale))
 
 
 def test_an_older_schema_is_one_sentence(whale: WhaleFallBench, deps: SyncDeps) -> None:
@@ -626,7 +681,7 @@ def test_the_first_collection_after_an_import_is_a_baseline(
         assert report.status is RecordStatus.COMPLETED
         assert report.anomalies == ()
         bench.pass_days(1)
-    assert store.events.since(datetime(2020, 1, 1, tzinfo=UTC), 10) == []
+    assert store.events.noticed(datetime(2020, 1, 1, tzinfo=UTC), NOW + timedelta(days=9), 10) == []
     measured = store.size_queries.database_points(NOW.date(), NOW.date(), "measured", "postgres")
     whale.add(
         "database_size_stats", instance_id=number, database_name="postgres", size_mb=1,
