@@ -33,6 +33,8 @@ from sync_pipeline.store.imports.imports import ImportStore
 from sync_pipeline.store.imports.registered import SAME_SERVER
 from sync_pipeline.store.schema import metadata
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.answers.capacity import anomalies
+from sync_pipeline.workflows.answers.capacity_report import capacity_report
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.importing.whalefall import (
     OF_ANOTHER,
@@ -660,7 +662,9 @@ def test_history_is_shown_as_that_of_another_system(
 def test_the_first_collection_after_an_import_is_a_baseline(
     whale: WhaleFallBench, store: Store, older_postgresql_server: RunningServer, tmp_path: Path
 ) -> None:
-    settings = Settings(home=tmp_path, time_zone="Asia/Shanghai")
+    settings = Settings(
+        home=tmp_path, time_zone="Asia/Shanghai", anomaly_percent=10, anomaly_bytes=2**20
+    )
     bench = SizeBench(store, settings, older_postgresql_server, NOW)
     server = older_postgresql_server
     number = whale.instance("measured", db_type="postgresql", host=server.host, port=server.port)
@@ -674,12 +678,24 @@ def test_the_first_collection_after_an_import_is_a_baseline(
                 "database_size_stats", instance_id=number, database_name=name,
                 size_mb=1 if name == "postgres" else 10**6, collected_date=day, collected_at=NOW,
             )  # fmt: skip
+    for day in days(5):
+        whale.add(
+            "instance_size_stats", instance_id=number, total_size_mb=1, database_count=21,
+            collected_date=day, collected_at=NOW,
+        )  # fmt: skip
     import_whalefall(bench.deps, source(whale, key=None))
     assert [item.name for item in store.registry.instances()] == ["measured"]
     for _ in range(3):
         report = bench.collect()
         assert report.status is RecordStatus.COMPLETED
         assert report.anomalies == ()
+        told = capacity_report(bench.deps, 30)
+        assert told.anomalies == ()
+        assert told.newest
+        points = store.size_queries.database_points(
+            NOW.date() - timedelta(days=9), bench.now.date()
+        )
+        assert anomalies(bench.deps, points) == []
         bench.pass_days(1)
     assert store.events.noticed(datetime(2020, 1, 1, tzinfo=UTC), NOW + timedelta(days=9), 10) == []
     measured = store.size_queries.database_points(NOW.date(), NOW.date(), "measured", "postgres")
