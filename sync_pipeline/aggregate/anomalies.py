@@ -15,14 +15,19 @@ def anomaly(points: Sequence[SizePoint], least_percent: float, least_bytes: int)
     """Return whether the last known size of one subject jumped; points in order of date.
 
     The baseline is the latest known size of the three days before. Without one there is
-    nothing to compare with. From a baseline of 0 bytes any percentage is reached.
+    nothing to compare with. From a baseline of 0 bytes any percentage is reached. What another
+    system measured is no baseline of what was measured here: it may leave out logs, say.
     """
     known = [point for point in points if point.total_bytes is not None]
     if not known:
         return None
     last = known[-1]
     oldest = last.collected_date - timedelta(days=BASELINE_DAYS)
-    before = [point for point in known[:-1] if point.collected_date >= oldest]
+    before = [
+        point
+        for point in known[:-1]
+        if point.collected_date >= oldest and point.is_imported == last.is_imported
+    ]
     if not before:
         return None
     baseline = before[-1]

@@ -44,7 +44,9 @@ def whalefall(
     output: Output,
     store: Annotated[
         str,
-        typer.Option(help="Its PostgreSQL: env:NAME or file:/path of the URL, or the URL itself."),
+        typer.Option(
+            help="Its PostgreSQL: env:NAME or file:/path of the URL; without a password, the URL."
+        ),
     ],
     key: Annotated[
         str | None,
@@ -67,7 +69,7 @@ def whalefall(
     from sync_pipeline.workflows.importing.whalefall import WhaleFallSource, import_whalefall
 
     with dependencies() as deps:
-        url = Secret(store) if "://" in store else _resolved(deps, store, "--store")
+        url = _address(store) if "://" in store else _resolved(deps, store, "--store")
         secret_key = None if key is None else _resolved(deps, key, "--key")
         wanted = WhaleFallSource(url, secret_key, source, tls, statement_timeout, plan)
         report = import_whalefall(deps, wanted)
@@ -131,6 +133,18 @@ def _state(item: ImportedAccount) -> str:
         *(["locked"] if item.is_locked else []),
     ]
     return ", ".join(words)
+
+
+def _address(store: str) -> Secret:
+    """Return a URL of the command line, which every user of the machine can read: no password."""
+    after = store.partition("://")[2].partition("/")[0]
+    if ":" in after.rpartition("@")[0] or re.search(r"[?&](ssl)?password=", store, re.IGNORECASE):
+        raise ConfigurationError(
+            "--store has a password, and a command line is read by others.",
+            hint="Put the URL into a variable or a private file, and write env:NAME or file:/path. "
+            "Whoever could read this line knows the password now.",
+        )
+    return Secret(store)
 
 
 def _resolved(deps: SyncDeps, reference: str, option: str) -> Secret:

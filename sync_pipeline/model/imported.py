@@ -14,9 +14,13 @@ from typing import Any
 from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.period import Period
+from sync_pipeline.model.text import shortened
 
 MOST_EXAMPLES = 3
 """Of each reason, how many rows the report names."""
+LONGEST_EXAMPLE = 120
+MOST_REASONS = 40
+OTHER = "other reasons, of which there are too many to tell each"
 LABEL = "import:"
 """Before the name of a source, in what says where a day of sizes is from."""
 
@@ -57,13 +61,11 @@ class Tally:
 
     def leave(self, reason: str, example: str = "", count: int = 1) -> None:
         """Count rows that are not taken."""
-        self.left[reason] = self.left.get(reason, 0) + count
-        self._example(reason, example)
+        self._count(self.left, reason, example, count)
 
     def note(self, what: str, example: str = "", count: int = 1) -> None:
         """Count rows of which something is to be told."""
-        self.notes[what] = self.notes.get(what, 0) + count
-        self._example(what, example)
+        self._count(self.notes, what, example, count)
 
     def add(self, other: Tally) -> None:
         """Count what another tally counted."""
@@ -74,15 +76,23 @@ class Tally:
         for what, count in other.notes.items():
             self.note(what, count=count)
         for reason, examples in other.examples.items():
-            for example in examples:
-                self._example(reason, example)
+            if reason in self.left or reason in self.notes:
+                for example in examples:
+                    self._example(reason, example)
 
     @property
     def seen(self) -> int:
         """Return how many rows were looked at."""
         return self.new + self.known + sum(self.left.values())
 
-    def _example(self, reason: str, example: str) -> None:
+    def _count(self, counted: dict[str, int], reason: str, example: str, count: int) -> None:
+        """Count by reason; one may quote what stands there, so there may be no end of them."""
+        own = reason if reason in counted or len(counted) < MOST_REASONS else OTHER
+        counted[own] = counted.get(own, 0) + count
+        self._example(own, example)
+
+    def _example(self, reason: str, whole: str) -> None:
+        example = shortened(whole, LONGEST_EXAMPLE)
         known = self.examples.setdefault(reason, []) if example else []
         if example and len(known) < MOST_EXAMPLES and example not in known:
             known.append(example)

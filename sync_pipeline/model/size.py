@@ -214,7 +214,8 @@ class SizePoint:
     """One day's size of a database, of a tablespace, or of an instance (both are empty).
 
     Bytes; None is not known or not applicable. `unknown` says, by value, what hid it.
-    `maximum_bytes` is the autogrow cap of its files, None where they have none.
+    `maximum_bytes` is the autogrow cap of its files, None where they have none. `is_imported`:
+    another system measured it, in its own way.
     """
 
     instance: str
@@ -229,6 +230,7 @@ class SizePoint:
     unknown: Mapping[str, str] = field(default_factory=dict)
     maximum_bytes: int | None = None
     tablespace: str = ""
+    is_imported: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -27,10 +30,14 @@ from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.session import RecordStatus
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.imports.imports import ImportStore
+from sync_pipeline.store.imports.registered import SAME_SERVER
 from sync_pipeline.store.schema import metadata
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.answers.capacity import anomalies
+from sync_pipeline.workflows.answers.capacity_report import capacity_report
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.importing.whalefall import (
+    OF_ANOTHER,
     ImportReport,
     WhaleFallSource,
     import_whalefall,
@@ -52,6 +59,14 @@ OF_IMPORT = (
     *("import_passes", "import_marks", "imported_instances", "imported_sessions"),
     *("imported_records", "imported_accounts", "imported_changes"),
 )
+
+
+NAMED = (
+    *(("database_size_stats", "database_name"), ("instance_databases", "database_name")),
+    *(("database_size_aggregations", "database_name"), ("instance_accounts", "username")),
+    ("account_change_log", "username"),
+)
+"""Columns of names, to be made as wide as a view may be."""
 
 
 class Killed(BaseException):
@@ -189,6 +204,56 @@ def test_without_a_key_the_rest_is_moved_and_the_secret_comes_later(
     kept = deps.store.registry.credential("dba")
     assert kept is not None
     assert deps.vault.resolve(kept.secret) == Secret(CANARY)
+
+
+@pytest.mark.parametrize("is_other", ["user", "password"])
+def test_no_server_gets_the_password_of_a_credential_that_has_the_name(
+    whale: WhaleFallBench, deps: SyncDeps, is_other: str
+) -> None:
+    first = whale.credential("dba", CANARY)
+    whale.instance("a", credential_id=first)
+    import_whalefall(deps, source(whale))
+    whale.run("DELETE FROM instances")
+    number = whale.instance("b", credential_id=first)
+    changed = {
+        "user": ("username", "somebody"),
+        "password": ("password", sealed(whale.key, "another")),
+    }[is_other]
+    whale.run(f"UPDATE credentials SET {changed[0]} = %s", changed[1])
+    report = import_whalefall(deps, source(whale, source="second"))
+    assert report.marks[ImportKind.CREDENTIALS].tally.examples == {OF_ANOTHER: ["dba"]}
+    kept = {item.name: item.credential for item in deps.store.registry.instances()}
+    assert kept == {"a": "dba", "b": "whalefall-none"}
+    own = deps.store.registry.credential("dba")
+    assert own is not None
+    assert (own.username, deps.vault.resolve(own.secret)) == ("dba_user", Secret(CANARY))
+    assert number not in deps.store.imports.instance_ids("whalefall")
+
+
+def test_what_is_unset_is_filled_in_for_its_user_alone(
+    whale: WhaleFallBench, deps: SyncDeps
+) -> None:
+    whale.instance("a", credential_id=whale.credential("dba", CANARY))
+    import_whalefall(deps, source(whale, key=None))
+    whale.run("UPDATE credentials SET username = 'somebody'")
+    import_whalefall(deps, source(whale))
+    kept = deps.store.registry.credential("dba")
+    assert kept is not None
+    assert (kept.username, kept.secret) == ("dba_user", "unset:whalefall")
+
+
+def test_a_server_that_is_here_is_told(whale: WhaleFallBench, deps: SyncDeps) -> None:
+    whale.instance("a", host="db.example")
+    import_whalefall(deps, source(whale))
+    whale.run("UPDATE instances SET name = 'b', host = 'DB.example'")
+    whale.run(
+        "INSERT INTO instances SELECT id + 1, 'a', 'mysql', 'db.example', 3306, NULL, "
+        "'10.6-MariaDB', NULL, NULL, 0, NULL, NULL, true FROM instances"
+    )
+    report = import_whalefall(deps, source(whale, source="second"))
+    tally = report.marks[ImportKind.INSTANCES].tally
+    assert (tally.new, tally.known, tally.left) == (1, 1, {})
+    assert tally.examples[SAME_SERVER] == ["b"]
 
 
 @pytest.mark.parametrize("key", [Fernet.generate_key().decode(), "no key"])
@@ -345,6 +410,71 @@ def test_what_is_dirty_is_counted_with_its_reason(whale: WhaleFallBench, deps: S
     assert last_report(deps, "whalefall")[1].marks == report.marks
 
 
+def test_what_is_absurd_is_counted_and_stops_nothing(whale: WhaleFallBench, deps: SyncDeps) -> None:
+    number = whale.instance("a")
+    day, future = date(2026, 5, 1), datetime(8888, 1, 1, tzinfo=UTC)
+    for table, column in NAMED:
+        whale.run(f"ALTER TABLE {table} ALTER {column} TYPE text")
+    whale.run(
+        "ALTER TABLE instance_databases DROP CONSTRAINT "
+        "instance_databases_instance_id_database_name_key"
+    )
+    name = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=10_000))
+    size = {"instance_id": number, "collected_date": day, "collected_at": NOW}
+    for some in range(8):
+        whale.add("database_size_stats", **size, database_name=f"d{some}", size_mb=2**42)
+    whale.add("database_size_stats", **size, database_name=name, size_mb=1)
+    late = {**size, "collected_at": future}
+    whale.add(
+        "database_size_stats", **late, id=-9, database_name="d", size_mb=2, data_size_mb=50
+    )  # fmt: skip
+    whale.add(
+        "instance_databases", instance_id=number, database_name=name, is_active=True,
+        first_seen_date=day, last_seen_date=day,
+    )  # fmt: skip
+    whale.add(
+        "instance_databases", instance_id=number, database_name="d", is_active=True,
+        first_seen_date=future.date(), last_seen_date=future.date(),
+    )  # fmt: skip
+    whale.add(
+        "instance_accounts", instance_id=number, username=name, db_type="mysql", is_active=True
+    )  # fmt: skip
+    whale.change(number, name, day, "add")
+    whale.change(number, "u", day, "add", change_time=future)
+    months = {"instance_id": number, "period_type": "monthly", "period_end": day}
+    months |= {"avg_size_mb": 1, "min_size_mb": 1, "max_size_mb": 1, "data_count": 31}
+    table = "database_size_aggregations"
+    whale.add(table, **months, database_name=name, period_start=date(2023, 3, 1))
+    whale.add(table, **months, database_name="d", period_start=date(2823, 3, 1))
+    whale.add(table, **months, id=-5, database_name="d", period_start=date(2023, 3, 1))
+    for some in range(60):
+        kind = {"period_type": f"k{some}", "period_start": date(2823, 4, 1)}
+        whale.add(table, **{**months, **kind}, database_name="d")
+    report = import_whalefall(deps, source(whale))
+    assert left(report, ImportKind.DATABASES) == {"its name is too long": 1}
+    sizes = report.marks[ImportKind.DATABASE_SIZES].tally
+    assert sizes.new == 1
+    assert sizes.left == {"its size is larger than any disk": 8, "its name is too long": 1}
+    assert max(len(item) for some in sizes.examples.values() for item in some) <= 200
+    assert set(sizes.notes) == {
+        "a part of its size is negative or too large: the total alone was taken",
+        "its moment is not of its day: its day was taken",
+    }
+    periods = report.marks[ImportKind.DATABASE_PERIODS].tally
+    assert periods.new == 1
+    assert periods.left["it has not begun"] == 1
+    assert sum(periods.left.values()) == 62
+    assert len(periods.left) <= 41
+    assert left(report, ImportKind.ACCOUNTS) == {"its name is too long": 1}
+    assert left(report, ImportKind.CHANGES) == {
+        "its name is too long": 1,
+        "it is of a day to come": 1,
+    }
+    (point,) = deps.store.size_queries.database_points(day, day)
+    assert (point.database, point.total_bytes) == ("d", 2 * MIB)
+    assert last_report(deps, "whalefall")[1].marks == report.marks
+
+
 def test_periods_without_days_are_theirs_and_stay(whale: WhaleFallBench, deps: SyncDeps) -> None:
     instance = whale.instance("a")
     period = {
@@ -407,6 +537,9 @@ def test_another_store_is_not_taken_for_the_first(whale: WhaleFallBench, deps: S
     whale.run("UPDATE instances SET name = 'b', created_at = now()")
     with pytest.raises(ConfigurationError, match="not the store"):
         import_whalefall(deps, source(whale))
+    whale.run("UPDATE instances SET id = 99")
+    with pytest.raises(ConfigurationError, match="none of the instances"):
+        import_whalefall(deps, source(whale))
 
 
 def test_an_older_schema_is_one_sentence(whale: WhaleFallBench, deps: SyncDeps) -> None:
@@ -432,7 +565,54 @@ def test_the_store_is_only_read(whale: WhaleFallBench, deps: SyncDeps) -> None:
         pytest.raises(StoreUnavailable, match="read-only"),
         store.reading(),
     ):
-        store.rows(tuple, "INSERT INTO tags (name) VALUES ('x') RETURNING id", {})
+        store.rows(tuple, "INSERT INTO public.tags (name) VALUES ('x') RETURNING id", {})
+
+
+def test_no_function_of_the_store_stands_in_for_the_servers(
+    whale: WhaleFallBench, deps: SyncDeps
+) -> None:
+    whale.instance("a")
+    whale.run(
+        "CREATE FUNCTION public.left(text, int) RETURNS text LANGUAGE sql AS $$ SELECT 'evil' $$"
+    )
+    import_whalefall(deps, source(whale))
+    assert [item.name for item in deps.store.registry.ever()] == ["a"]
+
+
+def test_a_password_is_not_sent_in_clear() -> None:
+    got = b""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            nonlocal got
+            peer, _ = listener.accept()
+            with peer:
+                peer.settimeout(10)
+                if peer.recv(1024)[4:8] == b"\x04\xd2\x16\x2f":  # SSLRequest
+                    peer.sendall(b"N")
+                    peer.recv(1024)
+                peer.sendall(b"R" + struct.pack("!II", 8, 3))
+                got += peer.recv(1024)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        port = listener.getsockname()[1]
+        url = Secret(f"postgresql://reader:{CANARY}@127.0.0.1:{port}/whale?gssencmode=disable")
+        with pytest.raises(StoreUnavailable) as told, WhaleFall.open(url, 5):
+            pass
+        thread.join()
+    assert got == b""
+    assert "in clear" in str(told.value.hint)
+    assert CANARY not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:{}@h/whale", "postgres://h/whale?user=u&password={}"]
+)
+def test_a_password_on_the_command_line_is_refused(command: Command, url: str) -> None:
+    said = command.wrong("import", "whalefall", "--store", url.format(CANARY))
+    assert "a command line is read by others" in said
+    assert CANARY not in said
 
 
 def test_the_command_shows_no_secret(whale: WhaleFallBench, command: Command) -> None:
@@ -482,7 +662,9 @@ def test_history_is_shown_as_that_of_another_system(
 def test_the_first_collection_after_an_import_is_a_baseline(
     whale: WhaleFallBench, store: Store, older_postgresql_server: RunningServer, tmp_path: Path
 ) -> None:
-    settings = Settings(home=tmp_path, time_zone="Asia/Shanghai")
+    settings = Settings(
+        home=tmp_path, time_zone="Asia/Shanghai", anomaly_percent=10, anomaly_bytes=2**20
+    )
     bench = SizeBench(store, settings, older_postgresql_server, NOW)
     server = older_postgresql_server
     number = whale.instance("measured", db_type="postgresql", host=server.host, port=server.port)
@@ -496,14 +678,26 @@ def test_the_first_collection_after_an_import_is_a_baseline(
                 "database_size_stats", instance_id=number, database_name=name,
                 size_mb=1 if name == "postgres" else 10**6, collected_date=day, collected_at=NOW,
             )  # fmt: skip
+    for day in days(5):
+        whale.add(
+            "instance_size_stats", instance_id=number, total_size_mb=1, database_count=21,
+            collected_date=day, collected_at=NOW,
+        )  # fmt: skip
     import_whalefall(bench.deps, source(whale, key=None))
     assert [item.name for item in store.registry.instances()] == ["measured"]
     for _ in range(3):
         report = bench.collect()
         assert report.status is RecordStatus.COMPLETED
         assert report.anomalies == ()
+        told = capacity_report(bench.deps, 30)
+        assert told.anomalies == ()
+        assert told.newest
+        points = store.size_queries.database_points(
+            NOW.date() - timedelta(days=9), bench.now.date()
+        )
+        assert anomalies(bench.deps, points) == []
         bench.pass_days(1)
-    assert store.events.since(datetime(2020, 1, 1, tzinfo=UTC), 10) == []
+    assert store.events.noticed(datetime(2020, 1, 1, tzinfo=UTC), NOW + timedelta(days=9), 10) == []
     measured = store.size_queries.database_points(NOW.date(), NOW.date(), "measured", "postgres")
     whale.add(
         "database_size_stats", instance_id=number, database_name="postgres", size_mb=1,

@@ -19,6 +19,10 @@ CONNECT_SECONDS = 10
 MOST_NAMED = 5
 """Of what a store lacks, how much is named."""
 _SCHEMES = ("postgresql://", "postgresql+psycopg://", "postgresql+psycopg2://", "postgres://")
+_IN_CLEAR = (
+    "The password was not sent: it asks for it in clear. Add sslmode=verify-full (or require) to "
+    "the URL, or require_auth=password where nobody else is on the network."
+)
 _AGAIN = "Nothing is half-written: run the command again, and it goes on from there."
 RowT = TypeVar("RowT")
 
@@ -26,8 +30,16 @@ _SET = """
     SELECT pg_catalog.set_config(name, value, true)
     FROM (VALUES ('statement_timeout', %s), ('lock_timeout', %s),
         ('idle_in_transaction_session_timeout', '0'), ('TimeZone', 'UTC'),
-        ('search_path', 'public, pg_catalog')) AS wanted (name, value)
+        ('search_path', 'pg_catalog, pg_temp')) AS wanted (name, value)
 """
+# Tables are named with their schema, so no function of the store's own stands in for the server's
+# (PostgreSQL's manual, 5.10.6): it would run with the rights of whoever imports.
+
+_READABLE = frozenset({"disable", "allow", "prefer"})
+"""Modes of TLS (libpq `sslmode`) with which whoever listens, or answers, can have it without."""
+_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""A server that is gone without a word is noticed in a minute, and not after hours."""
+_LOST_MILLISECONDS = 60_000
 _COLUMNS = """
     SELECT c.relname, a.attname
     FROM pg_catalog.pg_class AS c
@@ -167,9 +179,13 @@ def _parameters(url: Secret) -> dict[str, Any]:
                 )
             except psycopg.Error:
                 break
+            if found.get("sslmode", "prefer") in _READABLE:
+                found.setdefault("require_auth", "!password")
             return {
                 "connect_timeout": CONNECT_SECONDS,
                 "application_name": "sync_pipeline import",
+                **_ALIVE,
+                "tcp_user_timeout": _LOST_MILLISECONDS,
                 **found,
                 "client_encoding": "UTF8",
             }
@@ -190,8 +206,9 @@ def _unavailable(
     password = parameters.get("password")
     if password:
         reason = reason.replace(str(password), "***")
+    is_refused = "authentication method requirement" in reason
     return StoreUnavailable(
         f"The WhaleFall store {address} does not answer: {reason}.",
         phase=Phase.CONNECT,
-        hint="Nothing was changed.",
+        hint=_IN_CLEAR if is_refused else "Nothing was changed.",
     )

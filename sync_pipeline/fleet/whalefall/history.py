@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sync_pipeline.fleet.whalefall.connection import WhaleFall
-from sync_pipeline.fleet.whalefall.steps import NOT_TAKEN_INSTANCE, Scope, Step
+from sync_pipeline.fleet.whalefall.steps import NOT_TAKEN_INSTANCE, Scope, Step, bad_name
 from sync_pipeline.fleet.whalefall.texts import (
     LONGEST_JSON,
     LOWEST,
@@ -40,6 +40,7 @@ LONGEST_LINE = 2000
 SESSIONS_TOO_OLD = "older than sessions are kept here: SYNC_PIPELINE_SESSION_RETENTION_DAYS"
 CHANGES_TOO_OLD = "older than changes are kept here: SYNC_PIPELINE_CHANGE_RETENTION_DAYS"
 NO_START = "nothing says when it began"
+IN_FUTURE = "it is of a day to come"
 NO_JSON = "its details are no JSON that can be read: taken as text"
 _WORDS = {"GRANT": "granted", "REVOKE": "revoked", "ALTER": "changed"}
 
@@ -286,8 +287,8 @@ def account_steps(store: WhaleFall, scope: Scope, place: tuple[str | int, ...]) 
     def made(row: _Account, tally: Tally) -> ImportedAccount | None:
         name = clean(row.username)
         instance_id = scope.instance_ids.get(row.instance_id)
-        if instance_id is None or not name:
-            tally.leave(NO_NAME if instance_id else NOT_TAKEN_INSTANCE, name)
+        if instance_id is None or bad_name(name):
+            tally.leave(NOT_TAKEN_INSTANCE if instance_id is None else bad_name(name), name)
             return None
         parts = {
             "snapshot": _value(row.snapshot, tally, name),
@@ -314,9 +315,6 @@ def account_steps(store: WhaleFall, scope: Scope, place: tuple[str | int, ...]) 
     return _by_id(store, _Account, query, place, made)
 
 
-NO_NAME = "it has no name"
-
-
 def change_steps(store: WhaleFall, scope: Scope, place: tuple[str | int, ...]) -> Iterator[Step]:
     """Yield the entries of the change log."""
 
@@ -325,10 +323,14 @@ def change_steps(store: WhaleFall, scope: Scope, place: tuple[str | int, ...]) -
         instance_id = scope.instance_ids.get(row.instance_id)
         if instance_id is None:
             tally.leave(NOT_TAKEN_INSTANCE, name)
+        elif bad_name(name):
+            tally.leave(bad_name(name), name)
         elif changed_at is None:
             tally.leave("nothing says when it changed", name)
         elif changed_at < scope.changes_from:
             tally.leave(CHANGES_TOO_OLD, name)
+        elif changed_at > scope.until:
+            tally.leave(IN_FUTURE, name)
         else:
             _note_zone(row.change_time, name, tally)
             parts = {
@@ -389,6 +391,8 @@ def _bad_start(began: datetime | None, scope: Scope) -> str:
     moment_began = aware(began)
     if moment_began is None:
         return NO_START
+    if moment_began > scope.until:
+        return IN_FUTURE
     return SESSIONS_TOO_OLD if moment_began < scope.sessions_from else ""
 
 

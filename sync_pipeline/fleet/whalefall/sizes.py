@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from sync_pipeline.fleet.whalefall.steps import (
     Scope,
     Step,
     Window,
+    bad_name,
     bounds,
     place_of,
     to_read,
@@ -35,13 +36,17 @@ from sync_pipeline.model.imported import (
 from sync_pipeline.model.period import Period, PeriodType
 
 MIB = 2**20
-MOST_MIB = 2**42
+MOST_MIB = 2**31
+"""2 PiB, what its own columns of totals hold: the sum of many such sizes is a number yet."""
+MOST_DAYS = 100_000
+MOST_DATABASES = 2**31 - 1
+APART = timedelta(days=2)
+"""How far a moment is from its day at most, whatever the time zone."""
 AT_ONCE = 5000
 NEGATIVE = "its size is negative or missing"
 TOO_LARGE = "its size is larger than any disk"
 NOT_OVER = "its day is not over: import again tomorrow"
 TOO_OLD = "older than daily sizes are kept here: SYNC_PIPELINE_SIZE_RETENTION_DAYS"
-NO_NAME = "it has no name"
 NO_MOMENT = "without the moment of its measuring: its day was taken"
 _KINDS = {
     "daily": PeriodType.DAY,
@@ -155,10 +160,11 @@ def database_steps(store: WhaleFall, scope: Scope, place: tuple[str | int, ...])
 def _database(row: _Database, scope: Scope, tally: Tally) -> ImportedDatabase | None:
     instance_id = scope.instance_ids.get(row.instance_id)
     name = clean(row.database_name)
-    if instance_id is None or not name:
-        tally.leave(NO_NAME if instance_id else NOT_TAKEN_INSTANCE, name)
+    if instance_id is None or bad_name(name):
+        tally.leave(NOT_TAKEN_INSTANCE if instance_id is None else bad_name(name), name)
         return None
-    seen = sorted(day for day in (row.first_seen, row.last_seen) if day is not None)
+    days = (row.first_seen, row.last_seen)
+    seen = sorted(min(day, scope.today) for day in days if day is not None)
     if not seen:
         tally.leave("nothing says when it was seen", name)
         return None
@@ -190,13 +196,13 @@ def size_steps(store: WhaleFall, scope: Scope, place: tuple[str | int, ...]) -> 
 def _size(row: _Size, window: Window, scope: Scope, tally: Tally) -> ImportedSize | None:
     name = clean(row.database_name)
     what = f"{name} on {row.collected_date}"
-    reason = _bad_day(row.collected_date, row.size_mb, scope) or ("" if name else NO_NAME)
+    reason = _bad_day(row.collected_date, row.size_mb, scope) or bad_name(name)
     if reason:
         tally.leave(reason, what)
         return None
     total = row.size_mb or 0
     data, log = row.data_size_mb, row.log_size_mb
-    if any(not 0 <= part <= MOST_MIB for part in (data, log) if part is not None):
+    if not 0 <= (data or 0) <= total or not 0 <= (log or 0) <= MOST_MIB:
         tally.note("a part of its size is negative or too large: the total alone was taken", what)
         data = log = None
     return ImportedSize(
@@ -235,7 +241,7 @@ def _total(row: _Total, window: Window, scope: Scope, tally: Tally) -> ImportedT
         scope.instance_ids[window.instance_id],
         row.collected_date,
         (row.total_size_mb or 0) * MIB,
-        max(0, row.database_count or 0),
+        min(max(0, row.database_count or 0), MOST_DATABASES),
         _measured_at(row.collected_at, row.collected_date, tally),
     )
 
@@ -270,9 +276,9 @@ def _period(
     kind = _KINDS.get(row.period_type.strip().lower())
     name = clean(row.database_name)
     what = f"{name} {row.period_type} {row.period_start}".strip()
-    reason = _bad_period(row, kind)
-    if is_named and not name:
-        reason = NO_NAME
+    reason = _bad_period(row, kind, scope)
+    if is_named:
+        reason = bad_name(name) or reason
     if reason or kind is None:
         tally.leave(reason, what)
         return None
@@ -291,18 +297,23 @@ def _period(
         (row.change_mb or 0) * MIB if is_known else None,
         float(percent) if is_known and percent is not None and percent.is_finite() else None,
         aware(row.calculated_at) or midnight(row.period_start),
-        row.database_count,
+        row.database_count if 0 <= (row.database_count or 0) <= MOST_DATABASES else None,
     )
 
 
-def _bad_period(row: _Period, kind: PeriodType | None) -> str:
+def _bad_period(row: _Period, kind: PeriodType | None, scope: Scope) -> str:
     sizes = (row.avg_size_mb, row.min_size_mb, row.max_size_mb)
     if kind is None:
         return f"its kind of period is not known here ({clean(row.period_type)[:40]})"
     if Period.of(kind, row.period_start).start != row.period_start:
         return "it does not begin where such a period begins"
-    if any(size is None or size < 0 for size in sizes) or (row.data_count or 0) <= 0:
-        return "its sizes, or its days, are negative or missing"
+    if row.period_start >= scope.today:
+        return "it has not begun"
+    if (
+        any(size is None or size < 0 for size in sizes)
+        or not 0 < (row.data_count or 0) <= MOST_DAYS
+    ):
+        return "its sizes, or its days, are negative, missing or too many"
     if not (row.min_size_mb or 0) <= (row.avg_size_mb or 0) <= (row.max_size_mb or 0) <= MOST_MIB:
         return "its least, average and largest sizes are in no order"
     return ""
@@ -322,9 +333,13 @@ def _measured_at(moment_there: datetime | None, day: date, tally: Tally) -> date
     if moment_there is None:
         tally.note(NO_MOMENT, str(day))
         return midnight(day)
+    measured = aware(moment_there) or midnight(day)
+    if abs(measured - midnight(day)) > APART:
+        tally.note("its moment is not of its day: its day was taken", str(day))
+        return midnight(day)
     if moment_there.tzinfo is None:
         tally.note("its moment has no time zone: taken as UTC", str(day))
-    return aware(moment_there) or midnight(day)
+    return measured
 
 
 def _after(last: tuple[str | int, ...], window: Window) -> dict[str, Any]:
@@ -333,4 +348,4 @@ def _after(last: tuple[str | int, ...], window: Window) -> dict[str, Any]:
         name = last[3] if len(last) > 4 else ""  # noqa: PLR2004 - a day, a name and a number
         day = date.fromisoformat(str(last[2]))
         return {"day": day, "name": name, "id": last[-1], "most": AT_ONCE}
-    return {"day": window.month, "name": "", "id": -1, "most": AT_ONCE}
+    return {"day": window.month, "name": "", "id": LOWEST, "most": AT_ONCE}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sync_pipeline.fleet.whalefall.connection import WhaleFall
@@ -14,6 +14,10 @@ from sync_pipeline.model.period import Period, PeriodType
 
 NOT_TAKEN_INSTANCE = "its instance was not taken"
 NO_DATE = "its date is none"
+NO_NAME = "it has no name"
+LONG_NAME = "its name is too long"
+LONGEST_HERE = 500
+"""Characters of a name: what an index of PostgreSQL holds has less than 2,704 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,11 @@ class Scope:
     sizes_from: date
     sessions_from: datetime
     changes_from: datetime
+
+    @property
+    def until(self) -> datetime:
+        """Return the moment (UTC) after which nothing has happened, whatever the time zone."""
+        return datetime.combine(self.today, time(), UTC) + timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,13 @@ class Window:
     instance_id: int
     month: date | None
     rows: int
+
+
+def bad_name(name: str) -> str:
+    """Return why a row of this name can't be taken, or nothing."""
+    if not name:
+        return NO_NAME
+    return LONG_NAME if len(name) > LONGEST_HERE else ""
 
 
 def windows(store: WhaleFall, table: str, column: str) -> list[Window]:

@@ -151,7 +151,14 @@ class ImportStore:
         """
         query = select(imported_instances).where(imported_instances.c.source == source)
         with self._database.read() as connection:
-            for row in connection.execute(query):
+            rows = connection.execute(query).all()
+            if rows and fingerprints and not any(row.source_id in fingerprints for row in rows):
+                raise ConfigurationError(
+                    f"This is not the store that was imported as {source!r}: it has none of the "
+                    "instances that were taken.",
+                    hint="Give it a name of its own with --source. Nothing was changed.",
+                )
+            for row in rows:
                 if fingerprints.get(row.source_id, row.fingerprint) != row.fingerprint:
                     raise ConfigurationError(
                         f"This is not the store that was imported as {source!r}: instance "

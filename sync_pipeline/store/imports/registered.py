@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from sync_pipeline.model.imported import ImportedInstance, ImportedRegistry, Tally
+from sync_pipeline.model.instance import Instance
 from sync_pipeline.store.database import upsert
 from sync_pipeline.store.imports.schema import imported_instances
 from sync_pipeline.store.registry import instance_columns
@@ -17,6 +18,7 @@ from sync_pipeline.store.schema import credentials, instances
 UNSET = "unset:"
 """Begins what stands in the place of a secret that was not taken over."""
 STAYS_REMOVED = "it was removed here, and stays removed: its history is taken"
+SAME_SERVER = "another instance here has its host and port: if it is one server, it counts twice"
 TAKEN_NAME = "another instance here has its name: rename one, and import again"
 
 
@@ -39,7 +41,7 @@ def put_registry(connection: Connection, source: str, rows: Sequence[Any], now: 
 def _put_credentials(
     connection: Connection, item: ImportedRegistry, now: datetime, tally: Tally
 ) -> None:
-    known = {row.name: row.secret for row in connection.execute(select(credentials))}
+    known = {row.name: row for row in connection.execute(select(credentials))}
     for credential in item.credentials:
         before = known.get(credential.name)
         if before is None:
@@ -51,11 +53,11 @@ def _put_credentials(
                 "rotated_at": now,
             }
             connection.execute(insert(credentials).values(row))
-            known[credential.name] = credential.secret
             tally.new += 1
             continue
         tally.known += 1
-        if before.startswith(UNSET) and not credential.secret.startswith(UNSET):
+        is_unset = before.secret.startswith(UNSET) and before.username == credential.username
+        if is_unset and not credential.secret.startswith(UNSET):
             own = credentials.c.name == credential.name
             values = {"secret": credential.secret, "rotated_at": now}
             connection.execute(update(credentials).where(own).values(values))
@@ -66,16 +68,19 @@ def _put_instances(
 ) -> None:
     mapped = instance_ids(connection, source)
     known = {row.name: row for row in connection.execute(select(instances))}
+    servers = {_server(row) for row in known.values() if row.deleted_at is None}
     links: list[dict[str, Any]] = []
     for found in item.instances:
         if found.source_id in mapped:
             tally.known += 1
             continue
         row = known.get(found.instance.name)
-        if row is not None and not _is_same_server(row, found):
+        if row is not None and _server(row) != _server(found.instance):
             tally.leave(TAKEN_NAME, found.instance.name)
             continue
         if row is None:
+            if _server(found.instance) in servers:
+                tally.note(SAME_SERVER, found.instance.name)
             instance_id = _add(connection, found, now)
             tally.new += 1
         else:
@@ -94,13 +99,10 @@ def _put_instances(
     upsert(connection, imported_instances, links, ["source", "source_id"], ["instance_id"])
 
 
-def _is_same_server(row: Row[Any], found: ImportedInstance) -> bool:
-    wanted = found.instance
-    return (row.engine, row.host.lower(), row.port) == (
-        str(wanted.engine),
-        wanted.host.lower(),
-        wanted.port,
-    )
+def _server(item: Row[Any] | Instance) -> tuple[str, str, int]:
+    """Return what tells a server from others; MariaDB may be called MySQL here or there."""
+    engine = "mysql" if str(item.engine) == "mariadb" else str(item.engine)
+    return engine, item.host.lower(), item.port
 
 
 def _add(connection: Connection, found: ImportedInstance, now: datetime) -> int:

@@ -17,6 +17,7 @@ from sync_pipeline.store.sizes.schema import (
     database_size_stats,
     instance_databases,
     instance_size_stats,
+    is_imported,
 )
 
 AT_ONCE = 5000
@@ -66,7 +67,10 @@ class FleetSizes:
         """
         table = instance_size_stats
         query = (
-            select(registered.c.name, table.c.collected_date, table.c.total_bytes)
+            select(
+                *(registered.c.name, table.c.collected_date, table.c.total_bytes),
+                is_imported(table),
+            )
             .join_from(registered, table, registered.c.id == table.c.instance_id)
             .where(table.c.collected_date.between(since, until))
             .order_by(registered.c.name, table.c.collected_date)
@@ -75,9 +79,9 @@ class FleetSizes:
         with self._database.read() as connection:
             found = connection.execute(of_instances(connection, query, instance, instances))
             yield (
-                SizePoint(name, "", day, total)
+                SizePoint(name, "", day, total, is_imported=imported)
                 for some in found.partitions()
-                for name, day, total in some
+                for name, day, total, imported in some
             )
 
     def totals_of(
@@ -98,6 +102,7 @@ class FleetSizes:
                     table.c.collected_date,
                     table.c.total_bytes,
                     table.c.maximum_bytes,
+                    is_imported(table),
                 )
                 .where(
                     among(connection, table.c.instance_id, [key.instance_id for key in keys]),
@@ -107,8 +112,10 @@ class FleetSizes:
                 .order_by(table.c.collected_date)
             )
             names = {key.id: (key.name, key.database_name) for key in keys}
-            for database_id, day, total, maximum in connection.execute(query):
-                point = SizePoint(*names[database_id], day, total, maximum_bytes=maximum)
+            for database_id, day, total, maximum, imported in connection.execute(query):
+                point = SizePoint(
+                    *names[database_id], day, total, maximum_bytes=maximum, is_imported=imported
+                )
                 found[names[database_id]].append(point)
         return found
 

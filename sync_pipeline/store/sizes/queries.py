@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, Table, and_, func, select
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.imported import LABEL
 from sync_pipeline.model.size import (
     DatabaseView,
     InstanceSize,
@@ -393,4 +394,5 @@ def _point(row: Row[Any], database: str) -> SizePoint:
         **{name.column: getattr(row, name.column) for name in MeasureName},
         unknown=row.unknown or {},
         maximum_bytes=row._mapping.get("maximum_bytes"),  # noqa: SLF001 - the documented way
+        is_imported=(row.session_id or "").startswith(LABEL),
     )

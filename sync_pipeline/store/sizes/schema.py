@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Date,
     Float,
     ForeignKey,
@@ -24,10 +25,13 @@ from sqlalchemy import (
     Text,
     TextClause,
     UniqueConstraint,
+    false,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from sync_pipeline.model.imported import LABEL
 from sync_pipeline.model.size import MeasureName
 from sync_pipeline.store.schema import SESSION_ID_LENGTH, Key, UtcDateTime, metadata
 
@@ -253,3 +257,9 @@ size_horizon = Table(
     # Daily sizes before this date were pruned: what needs them can't be computed again.
     Column("pruned_before", Date, nullable=False),
 )
+
+
+def is_imported(table: Table) -> ColumnElement[bool]:
+    """Return whether another system measured a day (see `store.imports`)."""
+    own = table.c.session_id.startswith(LABEL, autoescape=True)
+    return func.coalesce(own, false()).label("is_imported")

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, not_, or_, select, update
+from sqlalchemy import Connection, case, delete, not_, select, update
 
 from sync_pipeline.model.event import Event
-from sync_pipeline.model.imported import LABEL
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.size import (
     KnownDatabase,
@@ -27,6 +26,7 @@ from sync_pipeline.store.sizes.schema import (
     database_size_stats,
     instance_databases,
     instance_size_stats,
+    is_imported,
     table_size_stats,
     tablespace_size_stats,
 )
@@ -57,12 +57,11 @@ class SizeStore:
         Days that were imported were measured by another system.
         """
         table = instance_size_stats
-        is_imported = table.c.session_id.startswith(LABEL, autoescape=True)
         query = (
             select(table.c.collected_at)
             .where(
                 table.c.instance_id == instance_id,
-                or_(table.c.session_id.is_(None), not_(is_imported)),
+                not_(is_imported(table)),
             )
             .order_by(table.c.collected_date.desc())
             .limit(1)

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from functools import partial
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.fleet.secrets import SEALED
 from sync_pipeline.fleet.whalefall.connection import WhaleFall
 from sync_pipeline.fleet.whalefall.history import (
     account_steps,
@@ -17,6 +18,8 @@ from sync_pipeline.fleet.whalefall.history import (
 )
 from sync_pipeline.fleet.whalefall.passwords import Passwords
 from sync_pipeline.fleet.whalefall.registry import (
+    NO_CREDENTIAL,
+    UNSET,
     ReadRegistry,
     credentials_of,
     instances_of,
@@ -30,6 +33,7 @@ from sync_pipeline.fleet.whalefall.sizes import (
 )
 from sync_pipeline.fleet.whalefall.steps import Scope, Step
 from sync_pipeline.model.aggregation import AggregationRequest
+from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.imported import (
     ImportedRegistry,
     ImportedRow,
@@ -49,6 +53,10 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 TIME_ZONE = "Asia/Shanghai"
 """Of the days of a WhaleFall store, whatever its server's is."""
 PLANNED = "planned"
+OF_ANOTHER = (
+    "the credential of its name here has another user or password: it stays, and new instances get "
+    f"{NO_CREDENTIAL!r}"
+)
 _TASKS = (ImportKind.RUNS, ImportKind.ITEMS)
 _Place = tuple[str | int, ...]
 _Steps = Callable[[WhaleFall, Scope, _Place], Iterator[Step]]
@@ -181,17 +189,56 @@ def _take_registry(walk: _Walk, found: ReadRegistry, passwords: Passwords | None
     """Take credentials and instances: few, so that each kind is one step."""
     tally = Tally()
     credentials = credentials_of(found, partial(_sealed, walk, passwords), tally)
+    others = _of_others(walk, found, credentials, passwords)
+    for number in others:
+        tally.note(OF_ANOTHER, credentials[number].name)
+    if others:
+        credentials.setdefault(0, StoredCredential(NO_CREDENTIAL, "", UNSET))
     mark = walk.mark(ImportKind.CREDENTIALS)
     if not mark.is_done:
         step = Step([ImportedRegistry(tuple(credentials.values()), ())], (), tally)
         walk.put(mark, step, is_done=True)
     tally = Tally()
-    instances = instances_of(found, credentials, walk.wanted.tls, tally)
+    own = {number: item for number, item in credentials.items() if number not in others}
+    instances = instances_of(found, own, walk.wanted.tls, tally)
     mark = walk.mark(ImportKind.INSTANCES)
     if not mark.is_done:
         walk.put(mark, Step([ImportedRegistry((), tuple(instances))], (), tally), is_done=True)
     if walk.wanted.is_plan:
         walk.planned_ids = {item.source_id: -item.source_id for item in instances}
+
+
+def _of_others(
+    walk: _Walk,
+    found: ReadRegistry,
+    credentials: Mapping[int, StoredCredential],
+    passwords: Passwords | None,
+) -> set[int]:
+    """Return the credentials (numbers there) whose name is here that of another user or password.
+
+    Taken for that one, it would give its password to servers that don't know it, and lock accounts.
+    """
+    here = {item.name: item for item in walk.deps.store.registry.credentials()}
+    stored = {row.id: row.password for row in found.credentials}
+    others = set()
+    for number, item in credentials.items():
+        kept = here.get(item.name)
+        if kept is None or number not in stored:
+            continue
+        plain = None if passwords is None else passwords.decrypted(stored[number])
+        if kept.username != item.username or not _may_be(walk.deps, kept, plain):
+            others.add(number)
+    return others
+
+
+def _may_be(deps: SyncDeps, kept: StoredCredential, plain: Secret | None) -> bool:
+    """Return whether a password may be that of a credential; one that is kept elsewhere may be."""
+    if plain is None or not kept.secret.startswith(SEALED):
+        return True
+    try:
+        return deps.vault.resolve(kept.secret) == plain
+    except ConfigurationError:
+        return False
 
 
 def _sealed(walk: _Walk, passwords: Passwords | None, stored: str) -> str | None:
