@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -72,6 +73,27 @@ def test_what_another_run_took_meanwhile_is_refused(store: Store) -> None:
             store.origins.apply([step], minutes(1))
     assert sorted(known(store)) == ["mine", "new"]
     assert len(store.origins.all()) == 1
+
+
+def test_of_two_at_once_one_is_done(store: Store) -> None:
+    (mine,) = StoreBench(store).fleet("mine")
+    added = [replace(mine, id=0, name=f"new{number}") for number in range(20)]
+    steps = [
+        Step(StepKind.ADD, item, replace(ORIGIN, resource_id=f"arn:{item.name}")) for item in added
+    ]
+
+    def done(_: int) -> str:
+        try:
+            store.origins.apply(steps, START)
+        except ConfigurationError as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(4) as pool:
+        said = sorted(pool.map(done, range(4)))
+    assert said[0] == ""
+    assert all("was changed by somebody else" in sentence for sentence in said[1:])
+    assert (len(known(store)), len(store.origins.all())) == (21, 20)
 
 
 def test_what_is_kept_of_the_registry_is_made_again(store: Store) -> None:

@@ -11,6 +11,8 @@ from sync_pipeline.model.origin import Cloud
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.text import LONGEST_NAME, visible_start
 
+MOST_RESOURCES = 100_000
+"""Of a cloud, as of an inventory."""
 MOST_TAGS = 64
 """Of a resource: AWS and Azure allow 50, Google 64."""
 CLIENT_FAULTS = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
@@ -110,6 +112,8 @@ class Reading:
         self._scopes.setdefault(scope, "")
         try:
             for item in resources:
+                if len(self._resources) >= MOST_RESOURCES:
+                    raise Unlisted(f"there are more than {MOST_RESOURCES} in all lists")
                 if item.resource_id:
                     self._resources.setdefault(item.resource_id, item)
                 else:

@@ -6,12 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.fleet.discovery.listing import MOST_TAGS, Listing, Resource, tag_texts
+from sync_pipeline.fleet.discovery import listing as listings
+from sync_pipeline.fleet.discovery.listing import (
+    MOST_TAGS,
+    Listing,
+    Reading,
+    Resource,
+    tag_texts,
+)
 from sync_pipeline.fleet.discovery.plan import Asked, Fleet, Plan, planned
 from sync_pipeline.fleet.rows import InstanceRow
 from sync_pipeline.model.instance import EngineName, Instance
@@ -122,6 +130,16 @@ def test_what_is_listed_and_is_none_of_ours_now_is_not_gone() -> None:
     assert (plan.steps, plan.unchanged) == ((), 1)
     _, gone = look(fleet)
     assert kinds(look(gone, replica)[0]) == [("return", "a")]
+
+
+def test_lists_without_end_are_left_and_not_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listings, "MOST_RESOURCES", 3)
+    reading = Reading(Cloud.AWS)
+    reading.read(SCOPE, (resource(f"{number % 3}") for number in range(3)))
+    reading.read("aws/1/us", (resource(f"u{number}") for number in count()))
+    found = reading.listing()
+    assert (len(found.resources), set(found.whole)) == (3, {SCOPE})
+    assert found.scopes["aws/1/us"] == "there are more than 3 in all lists"
 
 
 def test_a_number_that_another_server_got_is_no_name_of_it() -> None:
