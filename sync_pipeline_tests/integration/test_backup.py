@@ -686,6 +686,29 @@ def test_tables_of_others_outlive_a_restore_over_another_version(
     assert names(command) == {"shop"}
 
 
+def test_an_account_without_rights_is_told_of_them(
+    command: Command, shared: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = taken(command, tmp_path)
+    url = make_url(os.environ["SYNC_PIPELINE_STORE_URL"])
+    poor = f"poor_{url.database}"
+    shared.execute(f"CREATE ROLE {poor} LOGIN")  # type: ignore[arg-type]
+    place = url.set(username=poor).render_as_string(hide_password=False)
+    monkeypatch.setenv("SYNC_PIPELINE_STORE_URL", place)
+    try:
+        for arguments in (("instances", "list"), ("backup", str(tmp_path / "other"))):
+            said = command.run(*arguments)
+            assert (said.status, "has not the rights" in said.err) == (3, True), said
+        said = command.run("doctor", "--each", "0")
+        assert "has not the rights" in said.out
+        assert "defect" not in said.out
+        shared.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {poor}")  # type: ignore[arg-type]
+        said = command.run("restore", str(backup), "--replace", "--check")
+        assert (said.status, "does not own" in said.err) == (2, True), said
+    finally:
+        shared.execute(f"DROP OWNED BY {poor}; DROP ROLE {poor}")  # type: ignore[arg-type]
+
+
 def test_a_backup_of_another_schema_is_refused(
     command: Command, shared: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
