@@ -22,6 +22,7 @@ DESCRIPTORS_OF_SQLITE = 8
 DEEPEST = 10
 _RESULT = 0xFF
 _RDONLY_STATE, _FULL_STATE, _IO_STATE = "25006", "53100", "58030"
+_RIGHTS_STATE, _SCHEMA_STATE = "42501", "3F000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,14 @@ FORBIDDEN = Obstacle("this user may not use its files", "Give this user the file
 TOO_LARGE = Obstacle(
     "a file reached the size that a file may have", "Raise the limit of file sizes (ulimit -f)"
 )
+RIGHTS = Obstacle(
+    "its account has not the rights for that",
+    "Make the account of SYNC_PIPELINE_STORE_URL the owner of the tables and of their schema",
+)
+SCHEMA = Obstacle(
+    "the schema for its tables is not there",
+    "Make the schema, or name another one in SYNC_PIPELINE_STORE_URL (search_path)",
+)
 MEMORY = Obstacle("the process has no memory left", "Give it more memory")
 
 _OF_ERRNO = {
@@ -66,7 +75,13 @@ _OF_SQLITE = {
     sqlite3.SQLITE_PERM: FORBIDDEN,
     sqlite3.SQLITE_NOMEM: MEMORY,
 }
-_OF_STATE = {_RDONLY_STATE: READ_ONLY, _FULL_STATE: FULL, _IO_STATE: BROKEN}
+_OF_STATE = {
+    _RDONLY_STATE: READ_ONLY,
+    _FULL_STATE: FULL,
+    _IO_STATE: BROKEN,
+    _RIGHTS_STATE: RIGHTS,
+    _SCHEMA_STATE: SCHEMA,
+}
 
 
 def obstacle_of(error: BaseException | None, place: Path | None = None) -> Obstacle | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -168,13 +170,24 @@ class SecretVault:
             )
         return self._key_file.join(text.split())
 
-    def opens(self, sealed: str) -> bool:
-        """Return whether a present key decrypts this.
+    def seal_digest(self, digest: str) -> str:
+        """Return what only the keys of this installation can make of the digest of a backup.
+
+        Its keys are made of the present ones and encrypt nothing else: somebody's password, as it
+        is stored, is never taken for a seal, whatever that password is.
+
+        Raises:
+            ConfigurationError: the keys can't be read, or are none.
+        """
+        return SEALED + self._sealer().encrypt(digest.encode()).decode()
+
+    def sealed_digest(self, seal: str) -> str | None:
+        """Return the digest in a seal; None where no present key made it.
 
         Raises:
             ConfigurationError: the keys can't be read.
         """
-        return sealed.startswith(SEALED) and _decrypted(self._cipher(), sealed) is not None
+        return _decrypted(self._sealer(), seal) if seal.startswith(SEALED) else None
 
     def require_readable(self) -> None:
         """Make sure that the keys can be read, and are keys.
@@ -207,6 +220,9 @@ class SecretVault:
     def _cipher(self) -> MultiFernet:
         return _cipher_of(self._valid_keys())
 
+    def _sealer(self) -> MultiFernet:
+        return _cipher_of(map(_key_of_seals, self._valid_keys()))
+
     def _valid_keys(self) -> list[str]:
         keys = self._keys()
         try:
@@ -223,6 +239,12 @@ class SecretVault:
         if self._inline_keys:
             return [key.strip() for key in self._inline_keys.split(",") if key.strip()]
         return self._key_file.read()
+
+
+def _key_of_seals(key: str) -> str:
+    """Return the key of seals by a Fernet key (RFC 5869, 2.3, with one block)."""
+    made = hmac.digest(urlsafe_b64decode(key), b"sync_pipeline: seal of a backup\x01", "sha256")
+    return urlsafe_b64encode(made).decode()
 
 
 def _cipher_of(keys: Iterable[str]) -> MultiFernet:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -27,7 +27,7 @@ class Piece:
 class Manifest:
     """What is in a backup. `store` is sqlite or postgresql, and `revision` that of its tables.
 
-    `seal` is the digest of all the rest, encrypted with the newest key of the installation: who
+    `seal` is the digest of all the rest, encrypted by the newest key of the installation: who
     does not have the key can't change a backup and make it look whole. It is empty where there was
     no key yet.
     """
@@ -71,7 +71,7 @@ class Manifest:
             seal = _text(found.pop("seal"))
         except (KeyError, TypeError, AttributeError):
             raise ValueError("it lacks a part") from None
-        if found or made_at.tzinfo is None:
+        if found or made_at.utcoffset() != timedelta(0):
             raise ValueError("it has a part that is not known")
         return cls(made_at, **texts, pieces=pieces, seal=seal)
 
@@ -84,7 +84,7 @@ def _piece(found: Any) -> Piece:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
         raise TypeError
     return value
 

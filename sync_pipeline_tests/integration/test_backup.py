@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -27,6 +28,7 @@ from sqlalchemy.engine import make_url
 
 from sync_pipeline.errors import SyncError
 from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.model.backup import Manifest
 from sync_pipeline.model.daemon_lease import DaemonLease, Holder
 from sync_pipeline.model.session import SessionStatus
 from sync_pipeline.settings import Settings
@@ -263,6 +265,30 @@ def test_a_backup_that_somebody_forged_is_refused(home: Command, tmp_path: Path)
     (backup / "store.db").unlink()
     backup.joinpath("store.db").write_bytes(forgery)
     assert home.run("restore", str(backup), "--replace", "--unsealed").status == 0
+
+
+def test_a_password_that_is_a_digest_is_no_seal(home: Command, tmp_path: Path) -> None:
+    backup = taken(home, tmp_path)
+    path = backup / "manifest.json"
+    made = replace(Manifest.from_json(path.read_text()), version="forged", seal="")
+    home.ok("credentials", "rotate", "monitor", "--password-stdin", stdin=f"{made.digest}\n")
+    found = home.store().registry.credential("monitor")
+    assert found is not None
+    path.write_text(replace(made, seal=found.secret).to_json())
+    assert "did not seal" in refused(home, backup)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [{"seal": "fernet:\ud800"}, {"version": "\x1b[2J"}, {"made_at": "0001-01-01T00:00:00+14:00"}],
+)
+def test_a_manifest_with_a_part_that_nobody_wrote_is_refused(
+    home: Command, tmp_path: Path, part: dict[str, str]
+) -> None:
+    backup = taken(home, tmp_path)
+    found = json.loads((backup / "manifest.json").read_text())
+    (backup / "manifest.json").write_text(json.dumps({**found, **part}))
+    assert "is not what a backup says of itself" in refused(home, backup, "--unsealed")
 
 
 def test_a_key_as_large_as_a_disk_is_not_copied(home: Command, tmp_path: Path) -> None:
@@ -658,6 +684,29 @@ def test_tables_of_others_outlive_a_restore_over_another_version(
     assert shared.execute("SELECT number FROM payroll").fetchall() == [(1,)]
     assert shared.execute("SELECT to_regclass('freshness_told')").fetchone() == (None,)
     assert names(command) == {"shop"}
+
+
+def test_an_account_without_rights_is_told_of_them(
+    command: Command, shared: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = taken(command, tmp_path)
+    url = make_url(os.environ["SYNC_PIPELINE_STORE_URL"])
+    poor = f"poor_{url.database}"
+    shared.execute(f"CREATE ROLE {poor} LOGIN")  # type: ignore[arg-type]
+    place = url.set(username=poor).render_as_string(hide_password=False)
+    monkeypatch.setenv("SYNC_PIPELINE_STORE_URL", place)
+    try:
+        for arguments in (("instances", "list"), ("backup", str(tmp_path / "other"))):
+            said = command.run(*arguments)
+            assert (said.status, "has not the rights" in said.err) == (3, True), said
+        said = command.run("doctor", "--each", "0")
+        assert "has not the rights" in said.out
+        assert "defect" not in said.out
+        shared.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {poor}")  # type: ignore[arg-type]
+        said = command.run("restore", str(backup), "--replace", "--check")
+        assert (said.status, "does not own" in said.err) == (2, True), said
+    finally:
+        shared.execute(f"DROP OWNED BY {poor}; DROP ROLE {poor}")  # type: ignore[arg-type]
 
 
 def test_a_backup_of_another_schema_is_refused(

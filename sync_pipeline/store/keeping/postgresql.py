@@ -56,6 +56,12 @@ _TABLES = (
     "LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent "
     "WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') ORDER BY c.relname"
 )
+_OF_OTHERS = (
+    "SELECT c.relname FROM pg_class c WHERE c.relname = ANY(%(names)s) "
+    "AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) "
+    "AND NOT pg_has_role(c.relowner, 'USAGE') ORDER BY c.relname"
+)
+"""Of which this account is not the owner, nor a member of the owner."""
 _HAS_VIEWS = "SELECT count(*) FROM pg_namespace WHERE nspname = %(schema)s"
 _COLUMNS = {REVISIONS: "version_num", "credentials": "secret"}
 
@@ -101,10 +107,15 @@ class PostgresqlKeeper:
                 self.tools.run("pg_dump", *arguments, f"--dbname={self.tools.place}", output=output)
         except OSError as error:
             raise self.database.unavailable(error) from None
-        return self.verify(target)
+        return self._kept(target)
 
     def verify(self, copy: Path) -> Kept:
         """See `Keeper.verify`. All of it is read once; what it needs of upgrades comes after it."""
+        found = self._kept(copy)
+        self._require_rights()
+        return found
+
+    def _kept(self, copy: Path) -> Kept:
         try:
             self.tools.run("pg_restore", "--file=/dev/null", str(copy), output=subprocess.DEVNULL)
             tables = [f"--table={table}" for table in _COLUMNS]
@@ -138,6 +149,22 @@ class PostgresqlKeeper:
                 f"of SYNC_PIPELINE_STORE_URL are of {present}.",
                 hint="Nothing was changed. Name that schema in the URL (options=-csearch_path=…), "
                 "and make it where it is not there.",
+            )
+
+    def _require_rights(self) -> None:
+        """Refuse an account that may not drop the present tables: only their owner may."""
+        with self.database.guarded():
+            revision = self.database.revision()
+            with self.database.read() as connection:
+                own = [item.name for item in self._own(connection, revision)]
+                asked = connection.exec_driver_sql(_OF_OTHERS, {"names": own})
+                others = [str(row[0]) for row in asked]
+        self.database.close()
+        if others:
+            raise ConfigurationError(
+                f"The account of SYNC_PIPELINE_STORE_URL does not own {len(others)} of the present "
+                f"tables, such as {others[0]}, and so can't replace them.",
+                hint="Nothing was changed. Name their owner in the URL.",
             )
 
     def is_empty(self) -> bool:

@@ -129,7 +129,7 @@ def _vault_for(
     Those of the installation go before: they are not in the hands of whoever has the backup.
     """
     present = SecretVault.open(settings)
-    is_ours = present.has_keys and present.opens(manifest.seal)
+    is_ours = present.has_keys and present.sealed_digest(manifest.seal) is not None
     if is_ours or not manifest.has_key:
         return present, ""
     if present.has_keys and not unsealed:
@@ -152,9 +152,10 @@ def _require_sealed(vault: SecretVault, manifest: Manifest) -> None:
                 hint="Nothing was changed. Where you know that it is yours, give --unsealed.",
             )
         return
-    if not vault.has_keys or not vault.opens(manifest.seal):
+    found = vault.sealed_digest(manifest.seal) if vault.has_keys else None
+    if found is None:
         raise _not_ours()
-    if vault.resolve(manifest.seal).reveal() != manifest.digest:
+    if found != manifest.digest:
         raise StoreDamaged(
             "The backup was changed after it was made: its seal is of another one.",
             phase=Phase.STORE,

@@ -12,7 +12,6 @@ from sync_pipeline.errors import ConfigurationError, Phase
 from sync_pipeline.files.whole_directory import whole_directory
 from sync_pipeline.fleet.secrets import SEALED, SecretVault
 from sync_pipeline.model.backup import KEY, MANIFEST, Kept, Manifest
-from sync_pipeline.model.secret import Secret
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.backup.pieces import piece_of, write_piece
@@ -49,7 +48,7 @@ def take_backup(settings: Settings, directory: Path, now: datetime, *, with_key:
             pieces = {path.name: piece_of(path) for path in sorted(partial.iterdir())}
             made = Manifest(now, version("sync_pipeline"), keeper.kind, kept.revision, pieces)
             if vault.has_keys:
-                made = replace(made, seal=vault.seal(Secret(made.digest)))
+                made = replace(made, seal=vault.seal_digest(made.digest))
             write_piece(partial / MANIFEST, made.to_json().encode())
     except OSError as error:
         raise ConfigurationError(
