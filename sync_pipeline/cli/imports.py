@@ -20,7 +20,7 @@ from sync_pipeline.cli.context import (
 from sync_pipeline.cli.options import with_options
 from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.imported import ImportedAccount, ImportedFilter, ImportPass
+from sync_pipeline.model.imported import ImportedAccount, ImportedFilter, ImportKind, ImportPass
 from sync_pipeline.model.instance import NEW_INSTANCE_TLS, Selection, TlsMode
 from sync_pipeline.model.secret import Secret
 
@@ -177,7 +177,9 @@ def _show(found: ImportReport, output: Output, own: ImportPass | None = None) ->
 
 
 def _summary(found: ImportReport, own: ImportPass | None) -> str:
-    new = sum(mark.tally.new for mark in found.marks.values())
+    # What is computed anew of each import is no row that was taken.
+    taken = (mark for kind, mark in found.marks.items() if kind is not ImportKind.COMPUTED)
+    new = sum(mark.tally.new for mark in taken)
     left = sum(sum(mark.tally.left.values()) for mark in found.marks.values())
     if found.is_plan:
         return (

@@ -415,6 +415,7 @@ def test_what_is_absurd_is_counted_and_stops_nothing(whale: WhaleFallBench, deps
     day, future = date(2026, 5, 1), datetime(8888, 1, 1, tzinfo=UTC)
     for table, column in NAMED:
         whale.run(f"ALTER TABLE {table} ALTER {column} TYPE text")
+    whale.run("ALTER TABLE database_size_stats ALTER size_mb TYPE numeric(20, 1)")
     whale.run(
         "ALTER TABLE instance_databases DROP CONSTRAINT "
         "instance_databases_instance_id_database_name_key"
@@ -629,6 +630,8 @@ def test_the_command_shows_no_secret(whale: WhaleFallBench, command: Command) ->
     assert [(item["name"], item["secret"]) for item in listed] == [("dba", "encrypted")]
     told = command.ok("import", "report", "--json").json
     assert told["kinds"]["instances"]["new"] == 1
+    assert list(told["kinds"]) == [str(kind) for kind in ImportKind]
+    assert command.ok(*arguments).out.endswith("\n0 rows taken, 0 not.\n")
     for path in command.home.rglob("*"):
         if path.is_file():
             assert CANARY.encode() not in path.read_bytes()

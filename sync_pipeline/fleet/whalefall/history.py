@@ -33,7 +33,7 @@ from sync_pipeline.model.text import shortened
 
 AT_ONCE = 1000
 LARGE_AT_ONCE = 200
-"""Of rows with what an account may do."""
+"""Of rows with JSON, each part of which may have `LONGEST_JSON` characters."""
 SESSION, RUN = "sync session", "task run"
 MOST_LINES = 200
 LONGEST_LINE = 2000
@@ -117,6 +117,7 @@ def _count(column: str, name: str) -> str:
 
 
 _FROM_ID = "WHERE id > %(after)s ORDER BY id LIMIT %(most)s"
+_FEW_FROM_ID = f"WHERE id > %(after)s ORDER BY id LIMIT least(%(most)s, {LARGE_AT_ONCE})"
 
 _SESSIONS = f"""
     SELECT id::bigint AS id, {words("session_id")}, {words("sync_category", "category")},
@@ -143,7 +144,7 @@ _RECORDS = f"""
         {_count("items_created", "created")}, {_count("items_updated", "updated")},
         {_count("items_deleted", "deleted")}, {words("error_message", "error")},
         {json_words("sync_details", "details")}, {moment("created_at")}
-    FROM public.sync_instance_records {_FROM_ID}
+    FROM public.sync_instance_records {_FEW_FROM_ID}
 """  # noqa: S608 - names of ours
 
 _ITEMS = f"""
@@ -155,7 +156,7 @@ _ITEMS = f"""
         '')) > {LONGEST_JSON} THEN NULL ELSE '{{"metrics": ' || coalesce(metrics_json::text, 'null')
         || ', "details": ' || coalesce(details_json::text, 'null') || '}}' END AS details,
         {moment("created_at")}
-    FROM public.task_run_items {_FROM_ID}
+    FROM public.task_run_items {_FEW_FROM_ID}
 """  # noqa: S608 - names of ours
 
 

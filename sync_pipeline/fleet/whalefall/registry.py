@@ -180,7 +180,7 @@ def _instance(
     credential = credentials.get(row.credential_id or -1)
     if credential is None:
         credential = credentials[0]
-        tally.note(f"without a credential: it has {NO_CREDENTIAL!r} now", name)
+        tally.note(f"without a credential: it has {NO_CREDENTIAL!r}, unless it was here", name)
     tags = [tuple(clean(item).partition("\x01")[::2]) for item in row.tags]
     places = [tag for tag, category in tags if category == ENVIRONMENT and tag]
     values: dict[str, Any] = {

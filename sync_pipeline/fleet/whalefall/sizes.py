@@ -25,7 +25,7 @@ from sync_pipeline.fleet.whalefall.steps import (
     to_read,
     windows,
 )
-from sync_pipeline.fleet.whalefall.texts import LOWEST, aware, clean, midnight, moment, words
+from sync_pipeline.fleet.whalefall.texts import LOWEST, aware, clean, midnight, moment, whole, words
 from sync_pipeline.model.imported import (
     ImportedDatabase,
     ImportedPeriod,
@@ -112,8 +112,8 @@ _DATABASES = f"""
 """  # noqa: S608 - names of ours
 
 _SIZES = f"""
-    SELECT id::bigint AS id, {words("database_name")}, size_mb, data_size_mb, log_size_mb,
-        collected_date, {moment("collected_at")}
+    SELECT id::bigint AS id, {words("database_name")}, {whole("size_mb")},
+        {whole("data_size_mb")}, {whole("log_size_mb")}, collected_date, {moment("collected_at")}
     FROM public.database_size_stats
     WHERE instance_id = %(instance)s AND collected_date >= %(first)s AND collected_date < %(end)s
         AND (collected_date, coalesce(database_name, ''), id) > (%(day)s, %(name)s, %(id)s)
@@ -121,7 +121,7 @@ _SIZES = f"""
 """  # noqa: S608 - names of ours
 
 _TOTALS = f"""
-    SELECT id::bigint AS id, total_size_mb, database_count, collected_date,
+    SELECT id::bigint AS id, {whole("total_size_mb")}, {whole("database_count")}, collected_date,
         {moment("collected_at")}, coalesce(is_deleted, false) AS is_deleted
     FROM public.instance_size_stats
     WHERE instance_id = %(instance)s AND collected_date >= %(first)s AND collected_date < %(end)s
@@ -135,11 +135,13 @@ def _periods(*, of_databases: bool) -> str:
     table = "database_size_aggregations" if of_databases else "instance_size_aggregations"
     name = words("database_name") if of_databases else "'' AS database_name"
     change = "size_change" if of_databases else "total_size_change"
-    count = "NULL::int AS database_count" if of_databases else "database_count"
+    count = "NULL::int AS database_count" if of_databases else whole("database_count")
     return f"""
-        SELECT id::bigint AS id, {name}, {words("period_type")}, period_start, data_count,
-            avg_size_mb, min_size_mb, max_size_mb, {change}_mb AS change_mb,
-            {change}_percent AS change_percent, {moment("calculated_at")}, {count}
+        SELECT id::bigint AS id, {name}, {words("period_type")}, period_start,
+            {whole("data_count")}, {whole("avg_size_mb")}, {whole("min_size_mb")},
+            {whole("max_size_mb")}, {whole(change + "_mb", "change_mb")},
+            {change}_percent::numeric AS change_percent,
+            {moment("calculated_at")}, {count}
         FROM public.{table}
         WHERE instance_id = %(instance)s AND period_start >= %(first)s AND period_start < %(end)s
             AND (period_start, id) > (%(day)s, %(id)s)

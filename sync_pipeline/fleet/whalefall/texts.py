@@ -61,6 +61,11 @@ def moment(column: str, name: str = "") -> str:
     return f"CASE WHEN {column} BETWEEN '{EARLIEST}' AND '{LATEST}' THEN {column} END AS {own}"
 
 
+def whole(column: str, name: str = "") -> str:
+    """Return SQL for a whole number, of whatever type of numbers it is there."""
+    return f"{column}::bigint AS {name or column}"
+
+
 def words(column: str, name: str = "") -> str:
     """Return SQL for a text of bounded length, empty where there is none."""
     own = name or column.rpartition(".")[2]

@@ -78,10 +78,11 @@ class ImportStore:
             return [_pass_of(row) for row in connection.execute(query)]
 
     def marks(self, source: str) -> dict[ImportKind, ImportMark]:
-        """Return how far the pass over a source has come."""
+        """Return how far the pass over a source has come, in the order of kinds."""
         query = select(import_marks).where(import_marks.c.source == source)
         with self._database.read() as connection:
-            return {ImportKind(row.kind): _mark_of(row) for row in connection.execute(query)}
+            found = {row.kind: _mark_of(row) for row in connection.execute(query)}
+        return {kind: found[kind] for kind in ImportKind if kind in found}
 
     def put(
         self,

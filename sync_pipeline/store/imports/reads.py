@@ -40,8 +40,10 @@ class ImportReads:
         with self._database.read() as connection:
             if wanted.instances is not None:
                 own = among(connection, records.c.instance_id, wanted.instances)
-                of_session = records.c.session_id == table.c.session_id
-                query = query.where(exists().where(of_session, own))
+                of_session = (
+                    records.c[name] == table.c[name] for name in ("source", "kind", "session_id")
+                )
+                query = query.where(exists().where(*of_session, own))
             order = (table.c.started_at.desc(), table.c.session_id)
             rows = connection.execute(query.order_by(*order).limit(wanted.limit))
             return [_made(ImportedSession, row) for row in rows]

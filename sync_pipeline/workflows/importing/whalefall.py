@@ -53,6 +53,7 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 TIME_ZONE = "Asia/Shanghai"
 """Of the days of a WhaleFall store, whatever its server's is."""
 PLANNED = "planned"
+_LEFT_OUT = "Tables that are not taken at all are told by the import itself, and by its --plan."
 OF_ANOTHER = (
     "the credential of its name here has another user or password: it stays, and new instances get "
     f"{NO_CREDENTIAL!r}"
@@ -355,7 +356,7 @@ def last_report(deps: SyncDeps, source: str) -> tuple[ImportPass, ImportReport]:
     for own in deps.store.imports.passes():
         if own.source == source:
             marks = deps.store.imports.marks(source)
-            return own, ImportReport(source, marks)
+            return own, ImportReport(source, marks, notes=(_LEFT_OUT,))
     raise ConfigurationError(
         f"Nothing was imported from {source!r}.", hint="See: sync-pipeline import whalefall --help."
     )
