@@ -256,7 +256,7 @@ def test_a_server_that_is_here_is_told(whale: WhaleFallBench, deps: SyncDeps) ->
     assert tally.examples[SAME_SERVER] == ["b"]
 
 
-@pytest.mark.parametrize("key", [Fernet.generate_key().decode(), "no key"])
+@pytest.mark.parametrize("key", [Fernet.generate_key().decode(), "no key"], ids=("other", "none"))
 def test_a_wrong_key_is_one_sentence_and_writes_nothing(
     whale: WhaleFallBench, deps: SyncDeps, key: str
 ) -> None:
