@@ -150,7 +150,7 @@ def test_no_more_states_are_kept_than_of_one_instance(
 ) -> None:
     """Counted when the last account is shown. A table and CSV make no grant at all."""
     kept: list[int] = []
-    view = account_views._view
+    view = account_views.view_of
 
     def counting(row: Any, state: AccountState) -> AccountView:
         if row.name == f"instance-{WORLD.instances - 1:05}" and not kept:
@@ -158,7 +158,7 @@ def test_no_more_states_are_kept_than_of_one_instance(
         assert form == "json" or not state.grants
         return view(row, state)
 
-    monkeypatch.setattr(account_views, "_view", counting)
+    monkeypatch.setattr(account_views, "view_of", counting)
     before = _states()
     command.ok("accounts", "list", "--format", form)
     assert kept
