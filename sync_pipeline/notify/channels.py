@@ -9,7 +9,6 @@ from sync_pipeline.model.route import ChannelKind, Route
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.notify.channel import Channel, Unusable, cause_of
 from sync_pipeline.notify.mail import Mail, MailServer, greet
-from sync_pipeline.notify.posting import touch
 from sync_pipeline.notify.signed import DingTalk, Feishu
 from sync_pipeline.notify.teams import Teams
 from sync_pipeline.notify.webhook import SlackWebhook, Webhook
@@ -40,6 +39,8 @@ def reach_of(route: Route, settings: Settings, resolve: Resolve) -> None:
         ConfigurationError: its secret is not there, or its URL is none.
         DeliveryError: it is not reached, or is not whom its certificate has to name.
     """
+    # It loads requests.
+    from sync_pipeline.notify.posting import touch  # noqa: PLC0415
 
     def failed(what: str) -> DeliveryError:
         return DeliveryError(f"It is not reached: {what}.", hint="Correct it, or mend its server.")

@@ -17,7 +17,7 @@ from sync_pipeline.store.server_facts import facts_of
 from sync_pipeline.store.sizes.schema import instance_databases
 from sync_pipeline.store.world_rows import AT_ONCE, stored_worlds
 
-_FIRST = 8
+FIRST = 8
 """Instances that are fetched first: a page that looks through many often ends with them."""
 
 
@@ -52,7 +52,7 @@ class AccessReads:
         Raises:
             StoreDamaged: what is stored is not what was written (not `with_damaged`).
         """
-        begin, most = 0, _FIRST
+        begin, most = 0, FIRST
         while some := instance_ids[begin : begin + most]:
             yield from self._read(some, wanted, with_damaged=with_damaged, with_facts=with_facts)
             begin, most = begin + most, AT_ONCE

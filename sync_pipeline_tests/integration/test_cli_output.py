@@ -41,8 +41,9 @@ FLEET = (
     ("four", EngineName.MARIADB, ("x",), "staging"),
     ("five", EngineName.MARIADB, (), None),
 )
-NO_TABLE = {("grants",), ("up",), ("health",), ("backup",), ("restore",), ("report",), ("metrics",), ("capacity", "export"),
-            ("instances", "export"), ("console", "export")}  # fmt: skip
+NO_TABLE = {("grants",), ("up",), ("health",), ("backup",), ("restore",), ("report",),
+            ("metrics",), ("capacity", "export"), ("instances", "export"),
+            ("console", "export")}  # fmt: skip
 WITHOUT_ANSWER = {"add", "edit", "remove", "import", "rotate", "start", "end", "limit", "accept",
                   "unaccept"}  # fmt: skip
 SHOWING = (

@@ -136,6 +136,7 @@ def test_instances_are_unpacked_one_after_the_other(
     fleet = bench.fleet(*(f"db{number}" for number in range(7)))
     for instance in fleet:
         bench.apply(instance, an_account("app"))
+    monkeypatch.setattr("sync_pipeline.store.access.FIRST", 3)
     monkeypatch.setattr("sync_pipeline.store.access.AT_ONCE", 3)
     read = reading.read_world
     unpacked = []

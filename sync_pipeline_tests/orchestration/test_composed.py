@@ -118,7 +118,7 @@ def test_a_run_is_carried_out_and_all_state_is_in_postgresql(
     composed: Composed, pipeline: System
 ) -> None:
     assert pipeline.ended_run(pipeline.launch(), 200) == "SUCCESS"
-    assert "completed" in run(composed, "pipeline", "sessions", "list")
+    assert "completed" in run(composed, "pipeline", "sessions", "list", "--csv")
     files = {path.name for path in composed.installed.home.rglob("*.db")}
     assert files == set()
 

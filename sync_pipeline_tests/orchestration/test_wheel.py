@@ -4,7 +4,7 @@ With the Python that runs the tests the packages that it depends on are those of
 seen by a path; the wheel itself is installed, and nothing of the checkout is on the path. With
 each other Python that it may be installed with, where this machine has it, all is built and
 installed as the image is: by the steps of `deploy/Dockerfile`, each package by its hash. That takes
-minutes, so that it is the newest alone, unless SYNC_PIPELINE_TEST_EVERY_PYTHON is set.
+minutes, and is done where SYNC_PIPELINE_TEST_EVERY_PYTHON is set.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def installed(
     directory = tmp_path_factory.mktemp("installed")
     if version == ".".join(map(str, sys.version_info[:2])):
         return with_these_packages(directory, wheel)
-    if version != VERSIONS[-1] and not os.environ.get(EVERY):
+    if not os.environ.get(EVERY):
         pytest.skip(f"Python {version} is tried where {EVERY} is set")
     program = interpreter(version)
     if program is None:

@@ -16,6 +16,7 @@ from workbench.running.configuration import commented
 DAGSTER_YAML = project_root() / "dagster.yaml"
 # Settings whose name sounds like a secret and which hold none.
 NO_SECRETS = {
+    "SYNC_PIPELINE_CONSOLE_URL",
     "SYNC_PIPELINE_SECRET_KEY_FILE",
     "SYNC_PIPELINE_CONNECTIONS_PER_CREDENTIAL",
     "SYNC_PIPELINE_READABLE_PASSWORDS",
