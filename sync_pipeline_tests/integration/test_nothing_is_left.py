@@ -176,6 +176,7 @@ def name_of(process: Process) -> str:
 GUARDED = """
 import os, signal, subprocess, sys
 from workbench.servers.warden import guard
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 warden = guard()
 signal.signal(signal.SIGINT, lambda *_: warden.interrupted())
 subprocess.Popen(["sleep", "100"])
@@ -187,7 +188,10 @@ if sys.argv[1:] == ["becomes"]:
 while True:
     signal.pause()
 """
-"""Starts children that live on, one of them without the mark; it ends at no SIGINT."""
+"""Starts children that live on, one of them without the mark; it ends at no SIGINT.
+
+A hangup ends it also where the tests were started by nohup, which hands on that it is ignored.
+"""
 OF_ONE = 8
 """The program, its warden, four that it starts and two that these start."""
 WAYS: dict[str, Callable[[Run], None]] = {
