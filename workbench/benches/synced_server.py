@@ -22,6 +22,7 @@ from sync_pipeline.workflows.answers.sync_news import SyncNews
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing import accounts
 from sync_pipeline.workflows.syncing.recorded import InstanceWork
+from workbench.benches.noticed import noticed_since
 from workbench.benches.store_bench import START
 from workbench.servers.running import RunningServer
 
@@ -79,7 +80,7 @@ class SyncedServer:
 
     def events(self) -> int:
         """Return how many events its syncs have made."""
-        return len(self.store.events.since(START, 100_000))
+        return len(noticed_since(self.store))
 
     @contextmanager
     def _deciding(self) -> Iterator[None]:
