@@ -302,8 +302,8 @@ def test_drivers_that_no_instance_needs_are_no_fault(
     def missing(_: object) -> str:
         raise ModuleNotFoundError(name="nothing")
 
-    rows = [(engines, name, missing) for engines, name, _ in drivers._DRIVERS]
-    monkeypatch.setattr(drivers, "_DRIVERS", rows)
+    rows = [(engines, name, missing) for engines, name, _ in drivers.DRIVERS]
+    monkeypatch.setattr(drivers, "DRIVERS", rows)
     found = examined(fleet, "--each", "0", status=2)
     states = {name: found[f"driver {name}"][0] for _, name, _ in rows}
     assert states == {"pymysql": "fault", "psycopg": "ok", "pyodbc": "ok", "oracledb": "ok"}
