@@ -34,7 +34,7 @@ def whole_directory(final: Path) -> Iterator[Path]:
             _synchronize(path)
         _synchronize(partial)
         os.rename(partial, final)  # noqa: PTH104 - `Path.rename` says the same; a link is refused
-        _synchronize(final.parent)
+        synchronize(final.parent)
 
 
 @contextmanager
@@ -74,8 +74,17 @@ def _take_away_left(final: Path) -> None:
                 os.close(descriptor)
 
 
-def _synchronize(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def synchronize(directory: Path) -> None:
+    """Write to the disk which names a directory has; it may be a link that its user made.
+
+    Raises:
+        OSError: it is none, or it can't be written.
+    """
+    _synchronize(directory, os.O_DIRECTORY)
+
+
+def _synchronize(path: Path, flags: int = os.O_NOFOLLOW) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(descriptor)
     finally:

@@ -191,6 +191,15 @@ def test_what_somebody_else_named_like_it_is_not_taken_away(home: Command, tmp_p
     assert not odd.exists()
 
 
+def test_a_backup_is_put_into_a_directory_that_is_a_link(home: Command, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "backups").symlink_to(tmp_path / "disk")
+    said = home.run("backup", str(tmp_path / "backups" / "today"))
+    assert said.status == 0, said
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["today"]
+    home.ok("restore", str(tmp_path / "backups" / "today"), "--replace", "--check")
+
+
 def test_a_backup_is_never_put_where_something_is(home: Command, tmp_path: Path) -> None:
     for name, make in {
         "directory": lambda path: path.mkdir(),

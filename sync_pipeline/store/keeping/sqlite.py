@@ -24,6 +24,7 @@ from sync_pipeline.errors import (
 )
 from sync_pipeline.files.locks import exclusive
 from sync_pipeline.files.private import make_private, make_private_file
+from sync_pipeline.files.whole_directory import synchronize
 from sync_pipeline.model.backup import Kept
 from sync_pipeline.store.database import Database, newest_revision
 from sync_pipeline.store.looking import GIVEN
@@ -113,7 +114,7 @@ class SqliteKeeper:
             make_private(path.parent)
             with exclusive(path.with_name(f"{path.name}.migrating")):
                 before = self._put(copy, path)
-                _synchronize(path.parent)
+                synchronize(path.parent)
         except (sqlite3.Error, OSError) as error:
             raise self.database.unavailable(error) from None
         return before
@@ -258,11 +259,3 @@ def _missing(path: Path) -> ConfigurationError:
     return ConfigurationError(
         f"There is no store {path}.", hint="Name it with SYNC_PIPELINE_HOME or _STORE_URL."
     )
-
-
-def _synchronize(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
