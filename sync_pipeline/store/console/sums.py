@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.kept import Kept
 from sync_pipeline.store.schema import instances
-from sync_pipeline.store.topics import PARTS, Topic, ids_of, marks_now, of_parts, of_registry
+from sync_pipeline.store.topics import Topic, ids_of, marks_now, of_parts, of_registry
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 Numbers = tuple[int, ...]
@@ -113,8 +113,3 @@ def ids_in(connection: Connection, parts: Iterable[int]) -> list[int]:
     """Return the ids that instances of some parts may have."""
     last = connection.scalar(select(func.max(instances.c.id))) or 0
     return ids_of(parts, last)
-
-
-def each_part() -> range:
-    """Return all parts."""
-    return range(PARTS)
