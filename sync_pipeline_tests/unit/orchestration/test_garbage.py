@@ -23,6 +23,12 @@ PROGRAMS = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_frozen() -> None:
+    """Begin as a process does: what a worker of the tests has frozen before is none of ours."""
+    gc.unfreeze()
+
+
 class Ring:
     """Something that only the collector frees."""
 
