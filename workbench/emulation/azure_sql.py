@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
@@ -29,7 +30,7 @@ from sync_pipeline.engines.sqlserver.wire import connection as wire
 from sync_pipeline.engines.sqlserver.wire.errors import connect_error, entry_error
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
-from workbench.emulation.sqlserver import EmulatedSqlServer
+from workbench.emulation.sqlserver import EmulatedSqlServer, Function
 from workbench.emulation.sqlserver_catalog import SERVER, views
 from workbench.emulation.sqlserver_connection import NOW, AnsweredConnection, as_raised
 from workbench.emulation.sqlserver_world import Database, Row, World
@@ -242,20 +243,29 @@ class EmulatedLogicalServer(EmulatedSqlServer):
     def _in_database(self, database: str) -> set[str]:
         return super()._in_database(database) | self.world.granted.get(database, set())
 
-    def _functions(self) -> None:
-        super()._functions()
+    def _told(self) -> dict[str, Callable[[], object]]:
+        sizes = {name: item.listed.get("maximum") for name, item in self.world.databases.items()}
+        return super()._told() | {
+            "DB_NAME": lambda: self._from,
+            "ORIGINAL_LOGIN": lambda: self.world.username,
+            "DATABASEPROPERTYEX": lambda: sizes,
+        }
+
+    def _functions(self, engine: duckdb.DuckDBPyConnection) -> None:
+        super()._functions(engine)
 
         def database_property(name: str | None, asked: str | None) -> str | None:
             found = self.world.databases[name or ""]
             return str(found.listed.get("maximum", 32 * GIGABYTE)) if asked else None
 
-        for name, function, takes in (
-            ("DB_NAME", lambda: self._from, []),
-            ("ORIGINAL_LOGIN", lambda: self.world.username, []),
-            ("DATABASEPROPERTYEX", database_property, ["VARCHAR", "VARCHAR"]),
-        ):
-            self._engine.create_function(
-                name, function, takes, "VARCHAR", null_handling="special", side_effects=True
+        functions: tuple[Function, ...] = (
+            ("DB_NAME", lambda: self._from, [], "VARCHAR"),
+            ("ORIGINAL_LOGIN", lambda: self.world.username, [], "VARCHAR"),
+            ("DATABASEPROPERTYEX", database_property, ["VARCHAR", "VARCHAR"], "VARCHAR"),
+        )
+        for name, function, takes, gives in functions:
+            engine.create_function(
+                name, function, takes, gives, null_handling="special", side_effects=True
             )
 
     def _load_for(self, database: str, text: str) -> None:

@@ -9,8 +9,8 @@ What this can't show is whether Oracle's parser, its types and its privileges ag
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
@@ -22,6 +22,7 @@ import sqlglot
 from sqlglot import exp
 
 from sync_pipeline.engines.oracle.wire.errors import query_error
+from workbench.emulation.answers import Answers, digest
 from workbench.emulation.oracle_catalog import (
     USERENV,
     USERENV_SINCE,
@@ -130,21 +131,32 @@ class EmulatedOracle:
     @contextmanager
     def session(self, session: Session) -> Iterator[EmulatedConnection]:
         """Open a session on the rows as they are now."""
-        with _empty_database() as raw:
-            self._make(raw, session)
-            yield EmulatedConnection(raw, session, self)
+        with ExitStack() as stack:
 
-    def _make(self, raw: duckdb.DuckDBPyConnection, session: Session) -> None:
+            def made() -> duckdb.DuckDBPyConnection:
+                raw = stack.enter_context(_empty_database())
+                values = self.userenv(session)
+                marks = ", ".join(["(?, ?)"] * len(values))
+                raw.execute(f"INSERT INTO userenv VALUES {marks}", list(chain(*values.items())))
+                return raw
+
+            yield EmulatedConnection(made, session, self)
+
+    def userenv(self, session: Session) -> dict[str, str | None]:
+        """Return the parameters of a session by their names."""
         here = self.containers.get(session.container)
-        values = {
+        return {
             "CON_ID": str(session.container),
             "CON_NAME": here.name if here else "ORCL",
             "NETWORK_PROTOCOL": session.protocol,
             "DATABASE_ROLE": session.database_role,
             "CLOUD_SERVICE": session.cloud_service,
         }
-        marks = ", ".join(["(?, ?)"] * len(values))
-        raw.execute(f"INSERT INTO userenv VALUES {marks}", list(chain(*values.items())))
+
+    def state_of(self, name: str, session: Session) -> object:
+        """Return all that tells a view of a session from the same one of another."""
+        of = name.replace("cdb_", "dba_", 1)
+        return name, self.release, self._limit(name, session), self._rows.get(of, [])
 
     def make_table(self, raw: duckdb.DuckDBPyConnection, name: str) -> None:
         """Make the table of a view: the rows of all containers."""
@@ -183,16 +195,23 @@ class EmulatedOracle:
         return (0, ROOT, *sorted(sees - {0, ROOT}))
 
 
+_ANSWERS: Answers[list[dict[str, Any]]] = Answers(lambda rows: rows)
+
+
 class EmulatedConnection:
     """A connection of the engine, on translated statements."""
 
     def __init__(
-        self, raw: duckdb.DuckDBPyConnection, session: Session, server: EmulatedOracle
+        self,
+        made: Callable[[], duckdb.DuckDBPyConnection],
+        session: Session,
+        server: EmulatedOracle,
     ) -> None:
-        self._raw = raw
+        self._raw = cache(made)
         self._session = session
         self._server = server
         self._made: set[str] = set()
+        self._states: dict[str, bytes] = {}
 
     def fetch(
         self, sql: str, parameters: Mapping[str, object] | None = None
@@ -207,22 +226,39 @@ class EmulatedConnection:
             self._raise("ORA-02003: invalid USERENV parameter")
         for view in statement.views:
             self._check_view(view)
-        cursor = self._raw.execute(statement.text, dict(parameters or {}) or None)
+        states = [self._states[view] for view in statement.views]
+        userenv = statement.parameters and self._server.userenv(self._session)
+        key = digest(statement.text, parameters, states, userenv)
+        return [
+            dict(row) for row in _ANSWERS.get(key, lambda: self._work_out(statement, parameters))
+        ]
+
+    def _work_out(
+        self, statement: Statement, parameters: Mapping[str, object] | None
+    ) -> list[dict[str, Any]]:
+        for view in statement.views:
+            self._make_view(view)
+        cursor = self._raw().execute(statement.text, dict(parameters or {}) or None)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def _check_view(self, name: str) -> None:
-        """Refuse a view that may not be read; make one that was not read before."""
+        """Refuse a view that may not be read; keep the rows of one that was not read before."""
         if name in self._session.fails:
             self._raise(self._session.fails[name])
         view = VIEWS.get(name.replace("cdb_", "dba_", 1))
         exists = view is not None and view.since <= self._server.release
         if view is None or not exists or not self._may_read(view, name):
             self._raise("ORA-00942: table or view does not exist")
-        if self._is_new(f"rows of {view.name}"):
-            self._server.make_table(self._raw, view.name)
+        if name not in self._states:
+            self._states[name] = digest(self._server.state_of(name, self._session))
+
+    def _make_view(self, name: str) -> None:
+        of = name.replace("cdb_", "dba_", 1)
+        if self._is_new(f"rows of {of}"):
+            self._server.make_table(self._raw(), of)
         if self._is_new(name):
-            self._server.make_view(self._raw, name, self._session)
+            self._server.make_view(self._raw(), name, self._session)
 
     def _is_new(self, name: str) -> bool:
         is_new = name not in self._made

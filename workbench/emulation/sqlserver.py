@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
+from workbench.emulation.answers import Answers, digest
 from workbench.emulation.sqlserver_catalog import DATABASE, SERVER, View
 from workbench.emulation.sqlserver_world import Database, Row, World
 from workbench.emulation.translate import to_duckdb
@@ -43,6 +45,21 @@ DMVS = {
 }
 
 
+Function = tuple[str, Callable[..., str | int | None], list[Any], str]
+"""The name of a function, what it does, what it takes and what it gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A view or function: what tells it from others, and which statements are left to make it."""
+
+    key: bytes
+    statements: list[tuple[str, list[Any]]]
+
+
+_ANSWERS: Answers[Rows] = Answers(lambda rows: rows.values)
+
+
 class EmulatedSqlServer:
     """The catalogs of a world, as one account sees them, on one DuckDB."""
 
@@ -50,14 +67,11 @@ class EmulatedSqlServer:
         self.world = world
         self.statements: list[tuple[str, str]] = []
         self._lock = threading.Lock()
-        self._made: set[tuple[str, str]] = set()
+        self._made: dict[tuple[str, str], Made] = {}
+        self._named: dict[tuple[str, str], None] = {}
         self._database = "master"
         self._on_server = self._effective()
-        self._engine = duckdb.connect(config={"threads": 1})
-        # Planning twenty joins takes longer than running them over a few rows.
-        self._engine.execute("PRAGMA disable_optimizer")
-        self._functions()
-        self._fill()
+        self._engine: duckdb.DuckDBPyConnection | None = None
 
     @property
     def is_2022(self) -> bool:
@@ -66,7 +80,8 @@ class EmulatedSqlServer:
 
     def close(self) -> None:
         """Give the memory back."""
-        self._engine.close()
+        if self._engine is not None:
+            self._engine.close()
 
     def use(self, database: str) -> None:
         """Refuse a database that SQL Server would not open."""
@@ -93,11 +108,28 @@ class EmulatedSqlServer:
         with self._lock:
             self.statements.append((database, sql))
             self._database = database
+            self._named.clear()
             self._load_for(database, text)
-            self._engine.execute(f"USE {self._alias(database)}")
-            found = self._engine.execute(text, list(values))
-            columns = [column[0] for column in found.description or ()]
-            return Rows(columns, [tuple(row) for row in found.fetchall()])
+            rows = [(named, self._made[named].key) for named in self._named]
+            told = [say() for name, say in self._told().items() if name in text.upper()]
+            key = digest(database, text, values, rows, told)
+            found = _ANSWERS.get(key, lambda: self._work_out(database, text, values))
+            return Rows(found.columns, list(found.values))
+
+    def _work_out(self, database: str, text: str, values: Sequence[Any]) -> Rows:
+        if self._engine is None:
+            self._engine = duckdb.connect(config={"threads": 1})
+            # Planning twenty joins takes longer than running them over a few rows.
+            self._engine.execute("PRAGMA disable_optimizer")
+            self._functions(self._engine)
+            self._fill(self._engine)
+        for made in (self._made[named] for named in self._named):
+            while made.statements:
+                self._engine.execute(*made.statements.pop(0))
+        self._engine.execute(f"USE {self._alias(database)}")
+        found = self._engine.execute(text, list(values))
+        columns = [column[0] for column in found.description or ()]
+        return Rows(columns, [tuple(row) for row in found.fetchall()])
 
     def _effective(self) -> set[str]:
         found, waiting = set(), [*self.world.permissions]
@@ -131,16 +163,31 @@ class EmulatedSqlServer:
         )
         return int(has_user or "CONNECT ANY DATABASE" in self._on_server)
 
-    def _functions(self) -> None:
-        text, number = "VARCHAR", "INTEGER"
+    def _properties(self) -> dict[str, str]:
         world = self.world
-        known = {
+        return {
             "ProductVersion": world.version,
             "EngineEdition": str(world.engine_edition),
             "Edition": "Developer Edition (64-bit)",
             "MachineName": world.machine,
             "IsIntegratedSecurityOnly": str(int(world.is_windows_only)),
         }
+
+    def _told(self) -> dict[str, Callable[[], object]]:
+        """Return, by function, all that its answers depend on but the rows of views."""
+        databases = self.world.databases
+        return {
+            "SERVERPROPERTY": self._properties,
+            "LOGINPROPERTY": lambda: self.world.login_properties,
+            "HAS_DBACCESS": lambda: [(name, self._has_access(name)) for name in databases],
+            "DB_ID": lambda: databases[self._database].number,
+            "CURRENT_TIMEZONE_ID": lambda: self.world.time_zone,
+        }
+
+    def _functions(self, engine: duckdb.DuckDBPyConnection) -> None:
+        text, number = "VARCHAR", "INTEGER"
+        world = self.world
+        known = self._properties()
 
         def server_property(name: str | None) -> str | None:
             return known.get(name or "")
@@ -149,7 +196,7 @@ class EmulatedSqlServer:
             value = world.login_properties.get((login or "", name or ""))
             return None if value is None else str(value)
 
-        for name, function, takes, gives in (
+        functions: tuple[Function, ...] = (
             ("SERVERPROPERTY", server_property, [text], text),
             ("LOGINPROPERTY", property_of, [text, text], text),
             ("QUOTENAME", lambda name: "[" + (name or "").replace("]", "]]") + "]", [text], text),
@@ -157,8 +204,9 @@ class EmulatedSqlServer:
             ("DB_ID", lambda: world.databases[self._database].number, [], number),
             ("CURRENT_TIMEZONE_ID", lambda: world.time_zone, [], text),
             ("variable_spid", lambda: 51, [], number),
-        ):
-            self._engine.create_function(
+        )
+        for name, function, takes, gives in functions:
+            engine.create_function(
                 name, function, takes, gives, null_handling="special", side_effects=True
             )
 
@@ -166,11 +214,11 @@ class EmulatedSqlServer:
         """Return the name in DuckDB, which takes two names that differ in case for one."""
         return database if database == "tempdb" else f"d{self.world.databases[database].number}"
 
-    def _fill(self) -> None:
+    def _fill(self, engine: duckdb.DuckDBPyConnection) -> None:
         for database in self.world.databases.values():
             alias = self._alias(database.name)
-            self._engine.execute(f"ATTACH ':memory:' AS {alias}")
-            self._engine.execute(f"CREATE SCHEMA {alias}.sys")
+            engine.execute(f"ATTACH ':memory:' AS {alias}")
+            engine.execute(f"CREATE SCHEMA {alias}.sys")
 
     def _load_for(self, database: str, text: str) -> None:
         """Make the tables of the views that a statement names, once."""
@@ -193,10 +241,11 @@ class EmulatedSqlServer:
         rows = [("SERVER", item) for item in sorted(self._on_server)]
         rows += [("DATABASE", item) for item in sorted(self._in_database(database))]
         listed = ", ".join(f"('{class_}', '{name}')" for class_, name in rows)
-        self._engine.execute(
+        self._make(
+            (database, "fn_my_permissions"),
             f"CREATE MACRO {self._alias(database)}.sys.fn_my_permissions(securable, of_class) "
             "AS TABLE SELECT '' AS entity_name, '' AS subentity_name, permission_name "
-            f"FROM (VALUES {listed}) AS held(class, permission_name) WHERE class = of_class"
+            f"FROM (VALUES {listed}) AS held(class, permission_name) WHERE class = of_class",
         )
 
     def _file_stats(self, database: str) -> None:
@@ -204,29 +253,34 @@ class EmulatedSqlServer:
         self._load(database, view, self._visible_on_server(view.name))
         if self._is_new(database, "dm_io_virtual_file_stats"):
             sys = f"{self._alias(database)}.sys"
-            self._engine.execute(
+            self._make(
+                (database, "dm_io_virtual_file_stats"),
                 f"CREATE MACRO {sys}.dm_io_virtual_file_stats(of_database, of_file) AS TABLE "
-                f"SELECT * FROM {sys}.{view.name}"
+                f"SELECT * FROM {sys}.{view.name}",
             )
 
     def _is_new(self, database: str, name: str) -> bool:
-        is_new = (database, name) not in self._made
-        self._made.add((database, name))
-        return is_new
+        self._named[database, name] = None
+        return (database, name) not in self._made
+
+    def _make(self, name: tuple[str, str], statement: str, *more: tuple[str, list[Any]]) -> None:
+        """Have something made once a statement that names it must be worked out."""
+        statements = [(statement, []), *more]
+        self._made[name] = Made(digest(statements), statements)
 
     def _load(self, database: str, view: View, rows: Sequence[Row]) -> None:
         if not self._is_new(database, view.name):
             return
         alias = self._alias(database)
-        self._engine.execute(view.ddl(alias))
         unknown = {column for row in rows for column in row} - set(view.columns)
         assert not unknown, f"{view.name} has no {unknown}"
+        filling: list[tuple[str, list[Any]]] = []
         if rows:
             marks = "(" + ", ".join("?" for _ in view.columns) + ")"
-            self._engine.execute(
-                f'INSERT INTO {alias}.sys."{view.name}" VALUES ' + ", ".join([marks] * len(rows)),
-                [row.get(column) for row in rows for column in view.columns],
-            )
+            statement = f'INSERT INTO {alias}.sys."{view.name}" VALUES '
+            values = [row.get(column) for row in rows for column in view.columns]
+            filling = [(statement + ", ".join([marks] * len(rows)), values)]
+        self._make((database, view.name), view.ddl(alias), *filling)
 
     def _visible_on_server(self, view: str) -> list[Row]:
         rows = self._all_on_server(view)
