@@ -290,8 +290,10 @@ class Compared:
                 InstanceQuestion(tags=(OWN.tag,), platforms=("self-run",)),
             ):
                 self._require_same_numbers(reach, asked)
+        names = [item.name for item in self.adding.store.registry.instances()]
+        of_one = ("/capacity-instance", {"instance": chance.choice(names)})
         for one, other in self.pages:
-            for path, query in chance.sample(ASKED, 1):
+            for path, query in (*chance.sample(ASKED, 1), of_one):
                 assert one.get(path, query).whole == other.get(path, query).whole, (path, query)
 
     def _require_same_numbers(self, reach: Reach, asked: InstanceQuestion) -> None:

@@ -124,6 +124,15 @@ def test_what_a_page_reads_is_of_one_state(store: Store, reader: Store) -> None:
     assert _read(reader) == _reasons(reader) == ["meanwhile"]
 
 
+def test_who_reads_pages_neither_compiles_plans_nor_begins_processes(reader: Store) -> None:
+    if reader._database.is_sqlite:
+        return
+    with reader._database.read() as connection:
+        names = ("jit", "max_parallel_workers_per_gather", "default_transaction_read_only")
+        set_to = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names]
+    assert set_to == ["off", "0", "on"]
+
+
 def test_a_view_ends_with_what_is_wrong(store: Store, reader: Store) -> None:
     with pytest.raises(ValueError, match="a page"), reader.one_view():
         raise ValueError("a page")
