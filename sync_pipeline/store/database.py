@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,6 +56,20 @@ REVISIONS = "alembic_version"
 ValueT = TypeVar("ValueT", int, str)
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A transaction in which a thread reads, and the mark of the state that it sees."""
+
+    connection: Connection
+    mark: Hashable
+
+
+class _OfThread(threading.local):
+    """What each thread has of its own."""
+
+    view: _View | None = None
+
+
 class Database:
     """One database of the store. Safe to share between threads.
 
@@ -79,6 +94,7 @@ class Database:
         self._marks = Marks(self._single, is_sqlite=self.is_sqlite)
         self.remembered = Remembered(self.mark) if is_read_only else None
         """What was read, of a process that reads again and again."""
+        self._own = _OfThread()
 
     @property
     def engine(self) -> Engine:
@@ -127,12 +143,43 @@ class Database:
         stack.callback(self._turn.release)
 
     @contextmanager
+    def one_view(self) -> Iterator[None]:
+        """Let whatever this thread reads in the block be read in one view, and of one mark.
+
+        So it is on PostgreSQL, in a process that only reads: there each read costs more to begin
+        and to end than most take to be answered. SQLite does both at once, in the process itself,
+        and could merge nothing of what was written as long as the view is open.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        if self.is_sqlite or self.remembered is None or self._own.view is not None:
+            yield
+            return
+        # The connection is taken before anything is waited for that another thread makes.
+        with self.guarded(), self._views.begin() as connection:
+            self._own.view = _View(connection, self._marks.of(connection))
+            try:
+                yield
+            finally:
+                self._own.view = None
+
+    @property
+    def is_in_view(self) -> bool:
+        """Return whether all reads of this thread are of the state that its mark tells."""
+        return self._own.view is not None
+
+    @contextmanager
     def read(self) -> Iterator[Connection]:
         """Run reads in one consistent view.
 
         Raises:
             StoreUnavailable: the store does not answer.
         """
+        if self._own.view is not None:
+            with self.guarded():
+                yield self._own.view.connection
+            return
         with self.guarded(), self._views.begin() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN")
@@ -145,7 +192,7 @@ class Database:
         Raises:
             StoreUnavailable: the store does not answer; nothing was written.
         """
-        with self._writer, self.read_once() as connection:
+        with self._writer, self.guarded(), self._single.connect() as connection:
             yield connection
 
     @contextmanager
@@ -155,6 +202,10 @@ class Database:
         Raises:
             StoreUnavailable: the store does not answer.
         """
+        if self._own.view is not None:
+            with self.guarded():
+                yield self._own.view.connection
+            return
         with self.guarded(), self._single.connect() as connection:
             yield connection
 
@@ -173,6 +224,8 @@ class Database:
         Raises:
             StoreUnavailable: the store does not answer.
         """
+        if self._own.view is not None:
+            return self._own.view.mark
         with self.guarded():
             return self._marks.now()
 

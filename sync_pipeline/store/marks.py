@@ -30,7 +30,7 @@ class Marks:
         """Return the mark of the state that whoever reads from now on sees, or of an older one."""
         if not self._is_sqlite:
             with self._engine.connect() as connection:
-                return tuple(connection.exec_driver_sql(_SNAPSHOT).one())
+                return self.of(connection)
         with self._lock:
             if self._connection is None:
                 self._connection = self._engine.connect()
@@ -39,6 +39,10 @@ class Marks:
                 raise RuntimeError("the connection of the marks was closed")
             found: int = driver.cursor().execute(_VERSION).fetchone()[0]
             return found
+
+    def of(self, connection: Connection) -> Hashable:
+        """Return the mark of what a connection to PostgreSQL sees: in a view, of this state."""
+        return tuple(connection.exec_driver_sql(_SNAPSHOT).one())
 
     def close(self) -> None:
         """Give the connection back."""

@@ -61,7 +61,7 @@ class OriginStore:
             if rows:
                 keys = [name for name in rows[0] if name != "instance_id"]
                 upsert(connection, origins, rows, ["instance_id"], keys)
-                note_registry(connection)
+                note_registry(connection, [row["instance_id"] for row in rows])
 
 
 def _require_free(connection: Connection, steps: Sequence[Step]) -> None:

@@ -253,6 +253,7 @@ class Registry:
             require_credentials(connection, wanted)
             before = {row.name: row for row in connection.execute(select(instances))}
             added = updated = 0
+            written: list[str] = []
             for item in wanted:
                 old = before.get(item.name)
                 if old is None:
@@ -262,6 +263,7 @@ class Registry:
                         )
                     )
                     added += 1
+                    written.append(item.name)
                 elif old.deleted_at is not None or not _is_same(old, item):
                     values = {**instance_columns(item), "updated_at": now, "deleted_at": None}
                     if old.deleted_at is not None:
@@ -271,8 +273,9 @@ class Registry:
                     )
                     added += old.deleted_at is not None
                     updated += old.deleted_at is None
-            if added or updated:
-                note_registry(connection)
+                    written.append(item.name)
+            if written:
+                _note(connection, written)
             return ImportCounts(added, updated, len(wanted) - added - updated)
 
     def delete_instance(self, name: str, now: datetime) -> None:
@@ -292,7 +295,7 @@ class Registry:
                     f"The instance {name!r} does not exist.",
                     hint="See: sync-pipeline instances list.",
                 )
-            note_registry(connection)
+            _note(connection, [name])
 
     def returned_at(self, instance_id: int) -> datetime | None:
         """Return when (UTC) a removed instance was last added again; None: it never was."""
@@ -306,6 +309,12 @@ class Registry:
         """Remember the version a server reported, whose service it is, and when it was reached."""
         with self._database.write() as connection:
             note_connection(connection, instance_id, version, now, platform)
+
+
+def _note(connection: Connection, names: Sequence[str]) -> None:
+    """Note that instances were written, by their names."""
+    own = select(instances.c.id).where(among(connection, instances.c.name, names))
+    note_registry(connection, connection.scalars(own))
 
 
 def require_credentials(connection: Connection, wanted: Sequence[Instance]) -> None:

@@ -23,6 +23,7 @@ PagesT = TypeVar("PagesT", bound="OfDatabase")
 AskedP = ParamSpec("AskedP")
 MOST_ROWS = 20_000
 """Rows that are kept of all answers together: some hundred bytes to a kilobyte each."""
+_MOST_STATES = 2
 
 
 @dataclass(slots=True)
@@ -34,57 +35,74 @@ class _Entry(Generic[ValueT]):
     values: list[ValueT] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _OfState:
+    """What is kept of one state of a store, by key, and how many rows that is."""
+
+    entries: OrderedDict[Hashable, _Entry[Any]] = field(default_factory=OrderedDict)
+    rows: int = 0
+
+
 class Remembered:
-    """Values of one state of a store; what was asked for last stays longest.
+    """Values of a store by its state; what was asked for last stays longest.
 
     `mark` returns what tells one state from every other one. It is asked before a value is made,
-    so that a value is of this state, or of one that the next mark tells from it.
+    so that a value is of this state, or of one that the next mark tells from it. Who began before
+    something was written, and asks beside one who began after it, takes nothing away from him: of
+    two states values are kept.
     """
 
     def __init__(self, mark: Callable[[], Hashable], most: int = MOST_ROWS) -> None:
         self._mark = mark
         self._most = most
-        self._state: Hashable = None
-        self._entries: OrderedDict[Hashable, _Entry[Any]] = OrderedDict()
-        self._rows = 0
+        self._states: OrderedDict[Hashable, _OfState] = OrderedDict()
         self._lock = Lock()
 
     def of(self, key: Hashable, made: Callable[[], ValueT]) -> ValueT:
         """Return the value of a key, which is made where nothing is kept of this state."""
-        entry: _Entry[ValueT] = self._entry(self._mark(), key)
+        state = self._mark()
+        entry: _Entry[ValueT] = self._entry(state, key)
         with entry.lock:
             if not entry.values:
                 entry.values.append(made())
-                self._keep(key, entry)
+                self._keep(state, key, entry)
             return entry.values[0]
+
+    def __len__(self) -> int:
+        """Return how many values are kept, or are just made."""
+        return sum(len(kept.entries) for kept in self._states.values())
 
     def _entry(self, state: Hashable, key: Hashable) -> _Entry[Any]:
         with self._lock:
-            if state != self._state:
-                self._state, self._rows = state, 0
-                self._entries.clear()
-            entry = self._entries.get(key)
+            kept = self._states.get(state)
+            if kept is None:
+                kept = self._states[state] = _OfState()
+                if len(self._states) > _MOST_STATES:
+                    self._states.popitem(last=False)
+            entry = kept.entries.get(key)
             if entry is None:
-                entry = self._entries[key] = _Entry()
+                entry = kept.entries[key] = _Entry()
                 # What failed to be made, and is asked no more, must not stay for ever.
-                while len(self._entries) > self._most:
+                while len(self) > self._most:
                     self._forget_oldest()
             else:
-                self._entries.move_to_end(key)
+                kept.entries.move_to_end(key)
             return entry
 
-    def _keep(self, key: Hashable, entry: _Entry[Any]) -> None:
+    def _keep(self, state: Hashable, key: Hashable, entry: _Entry[Any]) -> None:
         with self._lock:
-            if self._entries.get(key) is not entry:
+            kept = self._states.get(state)
+            if kept is None or kept.entries.get(key) is not entry:
                 return
             entry.rows = rows_of(entry.values[0])
-            self._rows += entry.rows
-            while self._rows > self._most:
+            kept.rows += entry.rows
+            while sum(item.rows for item in self._states.values()) > self._most:
                 self._forget_oldest()
 
     def _forget_oldest(self) -> None:
-        _, gone = self._entries.popitem(last=False)
-        self._rows -= gone.rows
+        kept = next(item for item in self._states.values() if item.entries)
+        _, gone = kept.entries.popitem(last=False)
+        kept.rows -= gone.rows
 
 
 class OfDatabase:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -201,6 +202,14 @@ class Store:
         """
         kept = self._database.remembered
         return made() if kept is None else kept.of(key, made)
+
+    def one_view(self) -> AbstractContextManager[None]:
+        """Let this thread read one state of the store in a block, where that costs less.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        return self._database.one_view()
 
     def close(self) -> None:
         """Give every connection back."""

@@ -19,7 +19,6 @@ from sync_pipeline.store.schema import topic_marks
 PARTS = 128
 """Parts of a topic. Instances that come one after the other are in different ones: they are synced
 at the same time, and on PostgreSQL who writes a mark waits for who wrote it before."""
-_WHOLE = 0
 _BYTES = 7
 """Of a mark: with eight it could be more than a column takes."""
 
@@ -34,7 +33,7 @@ class Topic(StrEnum):
     PERIODS = "periods"
     """The aggregations of an instance, and its limits."""
     REGISTRY = "registry"
-    """Which instances there are, and what people say of them; it has one part."""
+    """Which instances there are, and what people say of them."""
 
 
 Marks = Mapping[tuple[str, int], int]
@@ -65,9 +64,12 @@ def note_everywhere(connection: Connection, topic: Topic) -> None:
     _note(connection, topic, range(PARTS))
 
 
-def note_registry(connection: Connection) -> None:
-    """Note that the registry was written."""
-    _note(connection, Topic.REGISTRY, {_WHOLE})
+def note_registry(connection: Connection, instance_ids: Iterable[int] | None = None) -> None:
+    """Note that the registry was written, of some instances or, by None, of whichever."""
+    if instance_ids is None:
+        note_everywhere(connection, Topic.REGISTRY)
+    else:
+        note(connection, Topic.REGISTRY, instance_ids)
 
 
 def _note(connection: Connection, topic: Topic, parts: Iterable[int]) -> None:
@@ -80,13 +82,7 @@ def _note(connection: Connection, topic: Topic, parts: Iterable[int]) -> None:
 
 def marks_now(connection: Connection) -> Marks:
     """Return all marks, as of the view of a transaction; a part that was never written has none."""
-    rows = connection.execute(select(*_COLUMNS))
-    return {(row.topic, row.part): row.mark for row in rows}
-
-
-def of_registry(found: Marks) -> int | None:
-    """Return the mark of the registry."""
-    return found.get((Topic.REGISTRY, _WHOLE))
+    return {(topic, part): mark for topic, part, mark in connection.execute(select(*_COLUMNS))}
 
 
 def of_parts(found: Marks, topic: Topic) -> tuple[int | None, ...]:

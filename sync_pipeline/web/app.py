@@ -279,9 +279,10 @@ class _Turn:
 
 def _let_in(site: Site, request: Request, answer: Answer) -> Response:
     headers = Headers(request.scope)
-    viewer = site.doors.viewer(_address(request), headers)
-    if viewer is not None:
-        return answer(Visit(site, request, viewer))
+    with site.deps.store.one_view():
+        viewer = site.doors.viewer(_address(request), headers)
+        if viewer is not None:
+            return answer(Visit(site, request, viewer))
     if request.url.path.startswith(API):
         return _problem(request, NO_LOGIN)
     query = request.scope["query_string"].decode("latin-1")

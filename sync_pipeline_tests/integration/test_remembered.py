@@ -106,6 +106,53 @@ def test_who_writes_remembers_nothing(store: Store) -> None:
     assert store.remember("n", lambda: next(made)) == 2
 
 
+def test_what_a_page_reads_is_of_one_state(store: Store, reader: Store) -> None:
+    """On PostgreSQL one transaction, and one mark; SQLite begins anew for each read."""
+    is_one = not store._database.is_sqlite
+    with reader.one_view():
+        assert _read(reader) == _reasons(reader) == []
+        before = reader._database.mark()
+        with store._database.write() as connection:
+            _add(connection, "meanwhile")
+        assert (reader._database.mark() == before) is is_one
+        with reader.one_view(), reader._database.read() as connection:
+            found = list(connection.scalars(select(windows.c.reason)))
+        assert _reasons(reader) == _read(reader) == found == ([] if is_one else ["meanwhile"])
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(_read, reader).result(20) == ["meanwhile"], "it is of this thread"
+    assert not reader._database.is_in_view
+    assert _read(reader) == _reasons(reader) == ["meanwhile"]
+
+
+def test_who_reads_pages_neither_compiles_plans_nor_begins_processes(reader: Store) -> None:
+    if reader._database.is_sqlite:
+        return
+    with reader._database.read() as connection:
+        names = ("jit", "max_parallel_workers_per_gather", "default_transaction_read_only")
+        set_to = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names]
+    assert set_to == ["off", "0", "on"]
+
+
+def test_a_view_ends_with_what_is_wrong(store: Store, reader: Store) -> None:
+    with pytest.raises(ValueError, match="a page"), reader.one_view():
+        raise ValueError("a page")
+    with store._database.write() as connection:
+        _add(connection, "after")
+    assert _read(reader) == ["after"]
+
+
+def test_who_began_before_a_write_takes_nothing_away_from_who_came_after_it() -> None:
+    state, made = ["before"], count()
+    remembered = Remembered(lambda: state[0])
+
+    def ask(now: str) -> int:
+        state[0] = now
+        return remembered.of("a", lambda: next(made))
+
+    assert [ask(now) for now in ("before", "after", "before", "after")] == [0, 1, 0, 1]
+    assert [ask(now) for now in ("third", "after", "before")] == [2, 1, 3]
+
+
 def test_what_fails_is_asked_again() -> None:
     remembered = Remembered(lambda: 0)
 
@@ -164,7 +211,7 @@ def test_what_failed_for_ever_takes_no_room() -> None:
     for number in range(100):
         with pytest.raises(ValueError, match="never"):
             remembered.of(number, fail)
-    assert len(remembered._entries) <= 10
+    assert len(remembered) <= 10
 
 
 @dataclass

@@ -13,7 +13,7 @@ from sync_pipeline.model.origin import Cloud, Origin, Step, StepKind
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.store import Store
-from sync_pipeline.store.topics import marks_now, of_registry
+from sync_pipeline.store.topics import Topic, marks_now, of_parts
 from workbench.benches.store_bench import START, StoreBench, minutes
 
 ORIGIN = Origin(Cloud.AWS, "aws/1/eu", "arn:a", "db-1", "h1", 5432, ("k=v",))
@@ -106,6 +106,6 @@ def test_what_is_kept_of_the_registry_is_made_again(store: Store) -> None:
     assert registry_mark(database) != before
 
 
-def registry_mark(database: Database) -> int | None:
+def registry_mark(database: Database) -> tuple[int | None, ...]:
     with database.read() as connection:
-        return of_registry(marks_now(connection))
+        return of_parts(marks_now(connection), Topic.REGISTRY)

@@ -159,6 +159,9 @@ def fill(url: str, fleet: CopiedFleet, measured_until: date | None = None) -> No
         for begin in range(0, len(more), 1000):
             store.registry.put_instances(more[begin : begin + 1000], START)
         with store._database.write() as connection:
+            if not store._database.is_sqlite:
+                # What is copied refers to what is there: to look for it takes half of the time.
+                connection.execute(text("SET LOCAL session_replication_role = replica"))
             _copy(connection, _in_order(store)[0].id, count)
             _copy_sizes(connection, last)
             say("the others are copies of them")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Join, Row, Select, Table, func, select
 
 from sync_pipeline.engines.own import KNOWN_BY_NAME, is_own
 from sync_pipeline.model.account import AccountKind, AccountState
@@ -43,7 +43,8 @@ _LINES_BY_NAME = _LINE.select_from(
     accounts.join(permissions).join(instances, instances.c.id == accounts.c.instance_id + 0)
 )
 
-_ROUNDS = 4
+_IS_THERE = instances.c.deleted_at.is_(None)
+_ROUNDS, _AT_ONCE = 4, 2
 SELDOM = 20_000
 """Accounts that are sorted for a page of them."""
 
@@ -67,11 +68,14 @@ class AccountPages(OfDatabase):
             return Page(tuple(map(_line, rows)), following)
         kept: list[Row[Any]] = []
         following = place.after
-        # Where all of few are sorted, more of them cost the same.
-        lots = 2 if _is_narrowed(asked) else 1
-        for _ in range(_ROUNDS // lots):
-            rows, following = self._rows(reach, asked, Place(lots * place.limit, following))
-            kept += self._of_people(rows)
+        left = _ROUNDS * place.limit
+        while left > 0:
+            rows, following = self._rows(reach, asked, Place(place.limit, following), _AT_ONCE)
+            left -= len(rows)
+            for begin in range(0, len(rows), place.limit):
+                kept += self._of_people(rows[begin : begin + place.limit])
+                if len(kept) > place.limit:
+                    break
             if following is None or len(kept) > place.limit:
                 break
         if len(kept) > place.limit:
@@ -90,15 +94,26 @@ class AccountPages(OfDatabase):
         return [row for row in rows if _of(row) not in own and not _is_named_own(row)]
 
     def _rows(
-        self, reach: Reach, asked: AccountQuestion, place: Place
+        self, reach: Reach, asked: AccountQuestion, place: Place, at_once: int = 1
     ) -> tuple[tuple[Row[Any], ...], Key | None]:
+        """Return rows after a place, and the key of the last one where there are more.
+
+        Where all of few are sorted, more of them cost the same: so many pages are returned.
+        """
+        limit = place.limit
         name = self._by_code_points(accounts.c.account_name)
         with self._database.read() as connection:
             key = _place(connection, reach, checked_key(place.after, str, str))
             ids = _few(connection, reach, asked)
-            where = [instances.c.deleted_at.is_(None), *_narrowing(name, asked)]
+            where = _narrowing(name, asked)
+            # Each account has a row there, which is looked for where it is asked about.
+            joined: Join | Table = (
+                accounts.join(permissions) if _is_of_permissions(asked) else accounts
+            )
             if ids is None:
                 where += [*in_reach(connection, reach), *chosen(connection, _instances(asked))]
+                where.append(_IS_THERE)
+                joined = joined.join(instances)
             else:
                 where.append(among(connection, accounts.c.instance_id, ids))
             columns = (name, accounts.c.instance_id)
@@ -106,13 +121,18 @@ class AccountPages(OfDatabase):
                 lines = _LINES_BY_NAME if self._database.is_sqlite else _LINES
                 query = after(lines.where(*where), columns, key, is_descending=False)
             else:
-                query = self._of_few(where, key, place.limit + 1)
-            rows = connection.execute(query.limit(place.limit + 1)).all()
-        found = page_of(rows, place.limit, _key)
+                limit *= at_once
+                query = self._of_few(joined, where, key, limit + 1)
+            rows = connection.execute(query.limit(limit + 1)).all()
+        found = page_of(rows, limit, _key)
         return found.items, found.next
 
     def _of_few(
-        self, where: Sequence[ColumnElement[bool]], key: tuple[str, int] | None, limit: int
+        self,
+        joined: Join | Table,
+        where: Sequence[ColumnElement[bool]],
+        key: tuple[str, int] | None,
+        limit: int,
     ) -> Select[Any]:
         """Return a query that finds all, and sorts their names: few of many are a long way to go.
 
@@ -120,7 +140,7 @@ class AccountPages(OfDatabase):
         """
         found = (
             select(accounts.c.id, accounts.c.account_name, accounts.c.instance_id)
-            .select_from(accounts.join(permissions).join(instances))
+            .select_from(joined)
             .where(*where)
             .cte("own")
             .prefix_with("MATERIALIZED")
@@ -192,11 +212,11 @@ def _instances(asked: AccountQuestion) -> InstanceQuestion:
 
 
 def _few(connection: Connection, reach: Reach, asked: AccountQuestion) -> list[int] | None:
-    """Return the ids of the instances that are meant; None: they are many."""
+    """Return the ids of the instances that are meant and there; None: they are many."""
     narrowing = (*in_reach(connection, reach), *chosen(connection, _instances(asked)))
     if not narrowing:
         return None
-    query = select(instances.c.id).where(*narrowing).limit(FEW + 1)
+    query = select(instances.c.id).where(_IS_THERE, *narrowing).limit(FEW + 1)
     ids = list(connection.scalars(query))
     return ids if len(ids) <= FEW else None
 
@@ -219,6 +239,10 @@ def _changed(asked: AccountQuestion) -> Iterator[ColumnElement[bool]]:
 
 def _is_narrowed(asked: AccountQuestion) -> bool:
     return bool([*_flags(asked), *_changed(asked)])
+
+
+def _is_of_permissions(asked: AccountQuestion) -> bool:
+    return asked.only_login or _is_narrowed(asked)
 
 
 def _is_seldom(connection: Connection, asked: AccountQuestion) -> bool:

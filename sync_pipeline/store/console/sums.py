@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.kept import Kept
 from sync_pipeline.store.schema import instances
-from sync_pipeline.store.topics import Topic, ids_of, marks_now, of_parts, of_registry
+from sync_pipeline.store.topics import Marks, Topic, ids_of, marks_now, of_parts
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 Numbers = tuple[int, ...]
@@ -95,11 +95,9 @@ class KeptSums(Generic[KeyT]):
         """Return the sums of a question as they are now; parts that hold no more are read."""
         known: Sums[KeyT] = self._kept.get(question) or Sums({}, {}, {})
         with self._database.read() as connection:
-            found = marks_now(connection)
-            registry = of_registry(found)
-            now = {
-                number: (mark, registry) for number, mark in enumerate(of_parts(found, self._topic))
-            }
+            found = self._marks(connection)
+            own = zip(*(of_parts(found, of) for of in (self._topic, Topic.REGISTRY)), strict=True)
+            now = dict(enumerate(own))
             stale = [number for number, mark in now.items() if known.marks.get(number) != mark]
             if not stale:
                 return known
@@ -107,6 +105,13 @@ class KeptSums(Generic[KeyT]):
         known = known.with_parts(fresh, now)
         self._kept.put(question, known)
         return known
+
+    def _marks(self, connection: Connection) -> Marks:
+        """Return the marks of this view; of one that has a mark of its own they are read once."""
+        remembered = self._database.remembered
+        if remembered is None or not self._database.is_in_view:
+            return marks_now(connection)
+        return remembered.of("topic marks", lambda: marks_now(connection))
 
 
 def ids_in(connection: Connection, parts: Iterable[int]) -> list[int]:

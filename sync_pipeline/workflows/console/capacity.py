@@ -5,9 +5,10 @@ Where a command answers the same, the same function is behind both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import TypeVar
 
 from sync_pipeline.aggregate.fleet import gaps
 from sync_pipeline.aggregate.trend import growth
@@ -32,6 +33,7 @@ from sync_pipeline.workflows.answers import capacity
 from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
 
+ValueT = TypeVar("ValueT")
 DAYS_SHOWN, MOST_DAYS = 90, 500
 """Days of a history where none are asked for, as those of the command, and at most."""
 PERIODS_SHOWN: Mapping[PeriodType, int] = {
@@ -285,17 +287,35 @@ class CapacityAnswers:
     def sizes(self, instance: Instance) -> History:
         """Return the last days of an instance that the viewer was shown already."""
         asked = self.range_of(None, None, PeriodType.WEEK)
-        with self._store.fleet_sizes.totals(
-            asked.first, asked.last, instances=(instance.id,)
-        ) as points:
-            own = list(points)
-        return self._history(asked, own, own)
+
+        def read() -> History:
+            own = self._measured(asked, instance)
+            return self._history(asked, own, own)
+
+        return self._kept(instance, ("history", asked), read, _rows_of_history)
 
     def instance(self, name: str, asked: Range, place: Place) -> InstanceCapacity | None:
         """Return the sizes of an instance, with a page of its databases; None: there is none."""
         found = self._store.instance_pages.named(self._reach, name)
         if found is None:
             return None
+        kept = self._kept(
+            found, ("instance", asked, place), lambda: self._instance(found, asked, place), _rows_of
+        )
+        return replace(kept, instance=found)
+
+    def _kept(
+        self,
+        instance: Instance,
+        key: tuple[Hashable, ...],
+        made: Callable[[], ValueT],
+        rows: Callable[[ValueT], int],
+    ) -> ValueT:
+        """Return what is made of the sizes, periods and limits of one instance, until a day."""
+        named = instance.name, *key, today(self._deps)
+        return self._store.standings.of_instance(instance.id, named, made, rows)
+
+    def _instance(self, found: Instance, asked: Range, place: Place) -> InstanceCapacity:
         ids, queries, now = (found.id,), self._store.size_queries, today(self._deps)
         points = [
             item.point for item in queries.instance_sizes(asked.first, asked.last, instances=ids)
@@ -327,6 +347,15 @@ class CapacityAnswers:
         known = self._pages.database_id(found.id, name) if found else None
         if found is None or known is None:
             return None
+        kept = self._kept(
+            found,
+            ("database", name, asked),
+            lambda: self._database(found, known, name, asked),
+            _rows_of,
+        )
+        return replace(kept, instance=found)
+
+    def _database(self, found: Instance, known: int, name: str, asked: Range) -> DatabaseCapacity:
         ids = (found.id,)
         points = self._store.size_queries.database_points(
             asked.first, asked.last, database=name, instances=ids
@@ -347,6 +376,17 @@ class CapacityAnswers:
         known = self._pages.database_id(found.id, database) if found else None
         if found is None or known is None:
             return None
+        kept = self._kept(
+            found,
+            ("table", database, named, asked),
+            lambda: self._table(found, known, database, named, asked),
+            lambda made: 0 if made is None else _rows_of(made),
+        )
+        return None if kept is None else replace(kept, instance=found)
+
+    def _table(
+        self, found: Instance, known: int, database: str, named: tuple[str, str], asked: Range
+    ) -> TableCapacity | None:
         since = min(asked.first, capacity.window_start(self._deps))
         until = max(asked.last, today(self._deps))
         days = self._pages.table_days(found.id, known, named, since, until)
@@ -404,6 +444,19 @@ class CapacityAnswers:
             growth=grown[0] if grown else None,
             jump=capacity.anomaly_of(self._deps, points[-capacity.RECENT_DAYS :]),
         )
+
+
+def _rows_of_history(past: History) -> int:
+    return 1 + len(past.days) + len(past.periods)
+
+
+def _rows_of(found: InstanceCapacity | DatabaseCapacity | TableCapacity) -> int:
+    rows = _rows_of_history(found.history)
+    if isinstance(found, TableCapacity):
+        return rows + len(found.sizes)
+    if isinstance(found, InstanceCapacity):
+        rows += len(found.databases.items) + len(found.tablespaces) + len(found.jumps)
+    return rows + len(found.tables)
 
 
 def _fleet(shown: Sequence[tuple[Period, FleetPeriod | None]]) -> tuple[FleetAt, ...]:
