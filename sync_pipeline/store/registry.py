@@ -35,6 +35,7 @@ from sync_pipeline.model.instance import (
 from sync_pipeline.model.platform import Platform, platform_named
 from sync_pipeline.store.database import Database, among, upsert
 from sync_pipeline.store.schema import credentials, instances
+from sync_pipeline.store.tags import keep_tags
 from sync_pipeline.store.topics import note_registry
 
 _BY_ID = select(instances).where(
@@ -253,6 +254,7 @@ class Registry:
             require_credentials(connection, wanted)
             before = {row.name: row for row in connection.execute(select(instances))}
             added = updated = 0
+            written: list[str] = []
             for item in wanted:
                 old = before.get(item.name)
                 if old is None:
@@ -262,6 +264,7 @@ class Registry:
                         )
                     )
                     added += 1
+                    written.append(item.name)
                 elif old.deleted_at is not None or not _is_same(old, item):
                     values = {**instance_columns(item), "updated_at": now, "deleted_at": None}
                     if old.deleted_at is not None:
@@ -271,7 +274,9 @@ class Registry:
                     )
                     added += old.deleted_at is not None
                     updated += old.deleted_at is None
-            if added or updated:
+                    written.append(item.name)
+            if written:
+                keep_tags(connection, written)
                 note_registry(connection)
             return ImportCounts(added, updated, len(wanted) - added - updated)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.kept import Kept
 from sync_pipeline.store.remembered import MOST_ROWS, rows_of
-from sync_pipeline.store.topics import Topic, marks_now, of_parts, of_registry
+from sync_pipeline.store.topics import Marks, Topic, marks_now, of_parts, of_registry
 
 ValueT = TypeVar("ValueT")
 
@@ -26,7 +26,7 @@ class RememberedByTopic:
         remembered = self._database.remembered
         if remembered is None:
             return made()
-        state = remembered.of(("topics", self._topics), self._state)
+        state = self._state(remembered.of("topic marks", self._marks))
         return remembered.of((self._topics, key), lambda: self._of(state, key, made))
 
     def _of(self, state: Hashable, key: Hashable, made: Callable[[], ValueT]) -> ValueT:
@@ -39,7 +39,9 @@ class RememberedByTopic:
         self._kept.put(key, (state, value))
         return value
 
-    def _state(self) -> Hashable:
+    def _marks(self) -> Marks:
         with self._database.read_once() as connection:
-            found = marks_now(connection)
+            return marks_now(connection)
+
+    def _state(self, found: Marks) -> Hashable:
         return of_registry(found), *(of_parts(found, topic) for topic in self._topics)
