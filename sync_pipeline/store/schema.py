@@ -474,12 +474,13 @@ open_findings_by_age = Index(
 # Written out: no store would know of a bound value that the index fits.
 IS_NO_BASELINE = text("NOT is_baseline")
 # On which instances an account of a name has some.
-open_findings_by_account = Index(
+findings_by_account = Index(
     "ix_instance_findings_account",
     instance_findings.c.account_name,
+    instance_findings.c.resolved_at,
+    instance_findings.c.of_fleet,
+    instance_findings.c.severity,
     instance_findings.c.instance_id,
-    sqlite_where=text("resolved_at IS NULL"),
-    postgresql_where=text("resolved_at IS NULL"),
 )
 
 # What is new is a range, in which the first day of a fleet has nothing.

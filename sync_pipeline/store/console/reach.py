@@ -50,7 +50,7 @@ def has_any_tag(connection: Connection, tags: Sequence[str]) -> ColumnElement[bo
 
 
 def _of_any_tag(
-    connection: Connection, tags: Sequence[str], column: ColumnElement[int]
+    connection: Connection, tags: Sequence[str], column: ColumnClause[int]
 ) -> ColumnElement[bool]:
     """Return that a column holds the id of an instance that has one of some tags.
 

@@ -18,7 +18,6 @@ _JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 _TABLE = "instance_tags"
 _RECORDS = "ix_sync_instance_records_session_id_instance_name"
 _FINDINGS = "ix_instance_findings_account"
-_OPEN = sa.text("resolved_at IS NULL")
 
 
 def upgrade() -> None:
@@ -45,9 +44,7 @@ def upgrade() -> None:
     op.create_index(
         _FINDINGS,
         "instance_findings",
-        ["account_name", "instance_id"],
-        sqlite_where=_OPEN,
-        postgresql_where=_OPEN,
+        ["account_name", "resolved_at", "of_fleet", "severity", "instance_id"],
     )
 
 
