@@ -24,6 +24,10 @@ times `CPU ms` by the cores. After four minutes of the plain page alone is measu
 in eight. With PostgreSQL, `server` is the CPU of its processes for a page. `MB` is the memory of
 all processes of the console, what they share counted once.
 
+A store of `--home` is made once. The next run with the same numbers of instances, accounts and
+models takes it as it is: it brings its tables up to this version, and says of its reviews that they
+are of this version's code.
+
 With `--after-writes` three pages are asked alone instead (`today`, `causes`, and `capacity` by the
 limits that are nearest; or the plain pages of `--only`): each again and again, and each time after
 one sync of another instance has written something of a topic. `again` is after nothing was
@@ -539,6 +543,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--instances", type=int, default=10_000)
     parser.add_argument("--accounts", type=int, default=100, help="of each instance")
+    parser.add_argument("--models", type=int, default=100, help="of which the others are copies")
     parser.add_argument("--users", type=int, default=20)
     parser.add_argument("--seconds", type=int, default=2, help="of each load, at least")
     parser.add_argument("--writes", type=float, default=2, help="a second, in each load")
@@ -569,7 +574,8 @@ def main() -> int:
     if not options.after_writes and shutil.which("wrk") is None:
         say("wrk is not installed: apt install wrk, or brew install wrk (macOS).")
         return 1
-    fleet = CopiedFleet(options.instances, options.accounts, min(100, options.instances))
+    models = min(options.models, options.instances)
+    fleet = CopiedFleet(options.instances, options.accounts, models)
     with _place(options) as place, copied_fleet(place, options.store, fleet) as filled:
         say(f"{options.store}, {filled.size_bytes() / 10**6:.0f} MB: {fleet}")
         pid = filled.server.process.pid if filled.server else 0

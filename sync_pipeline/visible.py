@@ -32,7 +32,7 @@ def visible(text: str) -> str:
 
 def visible_lines(text: str) -> str:
     r"""Return a text of several lines, each made `visible`; only `\n` and tabs stay."""
-    if _is_plain(text):
+    if _is_plain(text) or ("\n" in text and _is_plain(text.replace("\n", ""))):
         return text
     return _UNSEEN.sub(lambda found: found[0] if found[0] in "\n\t" else _shown(found), text)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from threading import Lock
 
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import Gap
@@ -19,6 +20,7 @@ EVERYTHING = "ALL"
 """The privilege of an account that may do anything."""
 _ALWAYS = (SectionName.ACCOUNTS, SectionName.MEMBERSHIPS)
 """The sections of the server that are read on every engine."""
+_NOTING = Lock()
 
 
 @dataclass(slots=True)
@@ -38,10 +40,12 @@ class Turns:
 
     def note(self, moment: datetime, *, has_come: bool) -> None:
         """Remember that something was decided by whether a moment had come."""
-        if has_come:
-            self.last = moment if self.last is None else max(self.last, moment)
-        else:
-            self.next = moment if self.next is None else min(self.next, moment)
+        # Threads may ask one world: a moment that one of them notes must not be lost.
+        with _NOTING:
+            if has_come:
+                self.last = moment if self.last is None else max(self.last, moment)
+            else:
+                self.next = moment if self.next is None else min(self.next, moment)
 
 
 @dataclass(frozen=True, slots=True)

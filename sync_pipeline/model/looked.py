@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from sync_pipeline.model.classification import AccountRule
 from sync_pipeline.model.finding import Suppression
@@ -48,6 +49,26 @@ class LeftBySync:
         return cls(instance.id, instance.name, instance.engine, version, platform, mark)
 
 
+class Weighed(Protocol):
+    """What takes so much room, and is so for a time."""
+
+    @property
+    def span(self) -> Span:
+        """Return that time."""
+
+    @property
+    def weight(self) -> int:
+        """Return the room that it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorldOf:
+    """The accounts of an instance, with the grants that concern a text; None: with all."""
+
+    left: LeftBySync
+    text: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class LookedFor:
     """Accounts that a rule takes: what they are depends on this, and on the time."""
@@ -67,10 +88,10 @@ class LookedAt:
 
 @dataclass(frozen=True, slots=True)
 class SeenOn:
-    """An instance with the turn of its review, and by which rules causes are made of it.
+    """An instance with the turn of its review, and by which rules it is looked at.
 
-    `basis` is that of `CountedQuestion`; `rule` empty: of all. `accepted` is what commands accepted
-    on it, and who asks may know of that.
+    `basis` is that of `CountedQuestion`; `rule` empty: of all. `accepted` is what was accepted on
+    it, as who asks may know it.
     """
 
     instance_id: int

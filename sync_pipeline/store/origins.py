@@ -15,6 +15,7 @@ from sync_pipeline.store.database import Database, upsert
 from sync_pipeline.store.registry import instance_columns, require_credentials
 from sync_pipeline.store.schema import credentials, instances
 from sync_pipeline.store.schema import instance_origins as origins
+from sync_pipeline.store.tags import keep_tags
 from sync_pipeline.store.topics import note_registry
 
 _NEW_ROWS = (StepKind.ADD, StepKind.LINK)
@@ -61,6 +62,7 @@ class OriginStore:
             if rows:
                 keys = [name for name in rows[0] if name != "instance_id"]
                 upsert(connection, origins, rows, ["instance_id"], keys)
+                keep_tags(connection, [step.instance.name for step in steps])
                 note_registry(connection, [row["instance_id"] for row in rows])
 
 

@@ -35,6 +35,7 @@ from sync_pipeline.model.instance import (
 from sync_pipeline.model.platform import Platform, platform_named
 from sync_pipeline.store.database import Database, among, upsert
 from sync_pipeline.store.schema import credentials, instances
+from sync_pipeline.store.tags import keep_tags
 from sync_pipeline.store.topics import note_registry
 
 _BY_ID = select(instances).where(
@@ -275,6 +276,7 @@ class Registry:
                     updated += old.deleted_at is None
                     written.append(item.name)
             if written:
+                keep_tags(connection, written)
                 _note(connection, written)
             return ImportCounts(added, updated, len(wanted) - added - updated)
 

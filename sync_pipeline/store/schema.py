@@ -137,6 +137,21 @@ instances = Table(
     Column("returned_at", UtcDateTime),
 )
 
+instance_tags = Table(
+    "instance_tags",
+    metadata,
+    # Of a tag of the row in `instances`, also of one that was removed (`store/tags.py`).
+    Column("digest", String(32), primary_key=True),
+    Column(
+        "instance_id",
+        Key,
+        ForeignKey("instances.id"),
+        primary_key=True,
+        autoincrement=False,
+        index=True,
+    ),
+)
+
 # Where a cloud lists an instance. One that was removed keeps its row, and is not added again.
 instance_origins = Table(
     "instance_origins",
@@ -221,6 +236,8 @@ sync_instance_records = Table(
     UniqueConstraint("session_id", "instance_id"),
     # Whether a record is the last one of its category for an instance is one seek.
     Index("ix_sync_instance_records_newest", "instance_name", "sync_category", "id"),
+    # A page of the records of a session is a range.
+    Index(None, "session_id", "instance_name"),
 )
 
 sync_record_attempts = Table(
@@ -456,6 +473,16 @@ open_findings_by_age = Index(
 
 # Written out: no store would know of a bound value that the index fits.
 IS_NO_BASELINE = text("NOT is_baseline")
+# On which instances an account of a name has some.
+findings_by_account = Index(
+    "ix_instance_findings_account",
+    instance_findings.c.account_name,
+    instance_findings.c.resolved_at,
+    instance_findings.c.of_fleet,
+    instance_findings.c.severity,
+    instance_findings.c.instance_id,
+)
+
 # What is new is a range, in which the first day of a fleet has nothing.
 new_findings = Index(
     "ix_instance_findings_new",

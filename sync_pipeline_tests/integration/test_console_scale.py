@@ -610,6 +610,17 @@ def _require_order_of_names(pages: Pages) -> None:
     assert "B-TREE" not in plan, plan
 
 
+def _require_ranges(pages: Pages) -> None:
+    """Records of a session are read in their order, and findings of an account by its name."""
+    session = pages.get("/api/v1/sessions", {"limit": 1}).json["items"][0]["session"]
+    with planned(pages.deps.store) as plans:
+        assert pages.get("/api/v1/session", {"id": session}).status == 200
+        assert pages.get("/api/v1/findings", {"account": "'ann'@'%'"}).status == 200
+    by_name = "ix_sync_instance_records_session_id_instance_name (session_id=?)"
+    assert [plan for plan in plans if by_name in plan and "B-TREE" not in plan], plans
+    assert [plan for plan in plans if "ix_instance_findings_account (account_name=?" in plan], plans
+
+
 MOST_STATEMENTS = 24
 MOST_OF = {"/api/v1/today": 48}
 """Of a page that is nine answers: BEGIN is counted, too."""
@@ -633,6 +644,7 @@ def test_a_page_costs_few_statements_however_many_instances_there_are(
                 pages.get(path, query)
             found[(path, *sorted(query))] = explained.count
         _require_order_of_names(pages)
+        _require_ranges(pages)
         pages.close()
     many = {
         key: count for key, count in found.items() if count > MOST_OF.get(key[0], MOST_STATEMENTS)

@@ -27,7 +27,12 @@ from sync_pipeline.model.viewer import Reach, Viewer
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.console import findings as stored
 from sync_pipeline.store.console.finding_parts import FindingParts
-from sync_pipeline.store.schema import instance_findings, instance_reviews
+from sync_pipeline.store.schema import (
+    instance_findings,
+    instance_reviews,
+    instance_tags,
+    instances,
+)
 from sync_pipeline.store.sizes.schema import (
     database_size_aggregations,
     instance_databases,
@@ -35,6 +40,7 @@ from sync_pipeline.store.sizes.schema import (
     size_limits,
 )
 from sync_pipeline.store.store import Store
+from sync_pipeline.store.tags import digest_of
 from sync_pipeline.store.topics import PARTS
 from sync_pipeline.web.serve import NoSecrets, reading
 from sync_pipeline.workflows.answers.finding_rules import Counting
@@ -226,6 +232,11 @@ def require_kept_columns(store: Store) -> None:
         ).all()
         assert rows
         assert [row for row in rows if row.is_baseline == bool(row.is_new)] == []
+        tagged = connection.execute(select(instances.c.id, instances.c.tags)).all()
+        by_tag = select(instance_tags.c.instance_id, instance_tags.c.digest)
+        assert {(row.id, digest_of(tag)) for row in tagged for tag in row.tags} == {
+            (row.instance_id, row.digest) for row in connection.execute(by_tag)
+        }
         limits = _limits(connection)
         for table, keys in (
             (database_size_aggregations, ("instance_id", "database_id")),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.credential import StoredCredential
@@ -20,7 +21,10 @@ from sync_pipeline.model.instance import (
     TlsMode,
     TlsOptions,
 )
+from sync_pipeline.store.schema import instance_tags
+from sync_pipeline.store.schema import instances as rows_of
 from sync_pipeline.store.store import Store
+from sync_pipeline.store.tags import digest_of
 from workbench.benches.store_bench import (
     CREDENTIAL,
     START,
@@ -197,3 +201,31 @@ def test_imports_that_come_at_once_take_turns(store: Store) -> None:
         thread.join()
     assert sorted(item.added for item in counts) == [0] * 5 + [30]
     assert len(store.registry.instances()) == 30
+
+
+def test_instances_are_kept_by_their_tags(store: Store) -> None:
+    """Whoever writes the tags of an instance writes by which tags it is found."""
+    long = "x" * 9000
+    first = replace(an_instance("one"), tags=("team=a", "team=a", long)), an_instance("two")
+    store.registry.put_instances(first, START)
+    assert _by_tag(store) == _tags(store)
+    assert len(_by_tag(store)) == 2
+    changed = [replace(first[0], tags=("team=b",)), replace(first[1], tags=("team=b", "数据库"))]
+    store.registry.put_instances(changed, minutes(1))
+    assert _by_tag(store) == _tags(store)
+    store.registry.delete_instance("one", minutes(2))
+    # What was removed is asked about, too: of a moment before.
+    assert _by_tag(store) == _tags(store)
+    assert len(_by_tag(store)) == 3
+
+
+def _by_tag(store: Store) -> set[tuple[str, int]]:
+    with store._database.read() as connection:
+        query = select(instance_tags.c.digest, instance_tags.c.instance_id)
+        return {(row[0], row[1]) for row in connection.execute(query)}
+
+
+def _tags(store: Store) -> set[tuple[str, int]]:
+    with store._database.read() as connection:
+        rows = connection.execute(select(rows_of.c.id, rows_of.c.tags)).all()
+    return {(digest_of(tag), number) for number, tags in rows for tag in tags}

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.kept import Kept
 from sync_pipeline.store.remembered import MOST_ROWS, rows_of
-from sync_pipeline.store.topics import Topic, marks_now, of_parts, part_of
+from sync_pipeline.store.topics import Marks, Topic, marks_now, of_parts, part_of
 
 ValueT = TypeVar("ValueT")
 
@@ -36,7 +36,7 @@ class RememberedByTopic:
         remembered = self._database.remembered
         if remembered is None:
             return made()
-        state = remembered.of(("topics", self._topics), self._state)
+        state = self._state(remembered.of("topic marks", self._marks))
         return remembered.of((self._topics, key), lambda: self._of(state, key, made))
 
     def of_instance(
@@ -53,7 +53,7 @@ class RememberedByTopic:
         remembered = self._database.remembered
         if remembered is None:
             return made()
-        state = remembered.of(("topics", self._topics), self._state)
+        state = self._state(remembered.of("topic marks", self._marks))
         own = tuple(marks[part_of(instance_id)] for marks in state)
         return self._of(own, (instance_id, key), made, rows)
 
@@ -73,7 +73,9 @@ class RememberedByTopic:
         self._kept.put(key, _Held(state, value, rows(value)))
         return value
 
-    def _state(self) -> tuple[tuple[int | None, ...], ...]:
+    def _marks(self) -> Marks:
         with self._database.read_once() as connection:
-            found = marks_now(connection)
+            return marks_now(connection)
+
+    def _state(self, found: Marks) -> tuple[tuple[int | None, ...], ...]:
         return tuple(of_parts(found, topic) for topic in (Topic.REGISTRY, *self._topics))

@@ -25,6 +25,7 @@ from sqlalchemy import (
     select,
 )
 
+from sync_pipeline.model.finding import Severity
 from sync_pipeline.model.finding_count import ALL_RULES
 from sync_pipeline.model.finding_totals import (
     Counted,
@@ -39,7 +40,7 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.store.console.by_topic import RememberedByTopic
 from sync_pipeline.store.console.finding_parts import FindingParts, RuleAndRank, is_kept
 from sync_pipeline.store.console.finding_sql import column_of, columns_of, holds, meant
-from sync_pipeline.store.console.reach import FEW, has_any_tag
+from sync_pipeline.store.console.reach import FEW, has_any_tag, looked_up
 from sync_pipeline.store.console.sums import Sums
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.registry import instance_of
@@ -296,15 +297,19 @@ class FindingPages(OfDatabase):
                 counts.c.rank == rank,
                 _number(asked, of) > 0,
             )
+            own = select(counts.c.instance_id).where(*some)
             has_some: ColumnElement[bool] = exists().where(
                 counts.c.instance_id == instances.c.id, *some
             )
+            if asked.account:
+                own = _of_account(asked, rank)
+                has_some = looked_up(connection, instances.c.id).in_(own)
             if asked.ids is None:
                 # By the names, and with one seek for each: mostly the first ones have some. What
                 # is seldom is sorted: else nearly all instances would be looked at for a page.
-                ids = connection.scalars(
-                    select(counts.c.instance_id).where(*some).limit(SELDOM + 1)
-                ).all()
+                ids = connection.scalars(own.limit(SELDOM + 1)).all()
+                if not ids:
+                    return []
                 if len(ids) <= SELDOM:
                     has_some = among(connection, instances.c.id, ids)
             is_counted = exists().where(marks.c.instance_id == instances.c.id, holds(asked))
@@ -318,6 +323,16 @@ class FindingPages(OfDatabase):
     def _exact(self, name: ColumnElement[str]) -> ColumnElement[str]:
         """Return a name in the order of code points, in which findings are; so is SQLite's own."""
         return name if self._database.is_sqlite else name.collate("C")
+
+
+def _of_account(asked: CountedQuestion, rank: int) -> Select[Any]:
+    """Select the instances on which something so bad is found of the account of a question."""
+    return select(findings.c.instance_id).where(
+        findings.c.account_name == asked.account,
+        findings.c.resolved_at.is_(None),
+        findings.c.of_fleet.is_(False),
+        findings.c.severity == str(tuple(Severity)[rank]),
+    )
 
 
 def _number(asked: CountedQuestion, of: Counted) -> ColumnElement[int]:

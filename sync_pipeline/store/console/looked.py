@@ -9,9 +9,19 @@ from typing import Generic, Protocol, TypeVar
 from sqlalchemy import select
 
 from sync_pipeline.model.causes import Cause
+from sync_pipeline.model.finding import Review
 from sync_pipeline.model.growth import Growth
 from sync_pipeline.model.inventory import Databases
-from sync_pipeline.model.looked import Lacking, LookedAt, LookedFor, SeenOn, SoughtOn, Span
+from sync_pipeline.model.looked import (
+    Lacking,
+    LookedAt,
+    LookedFor,
+    SeenOn,
+    SoughtOn,
+    Span,
+    Weighed,
+    WorldOf,
+)
 from sync_pipeline.store.access import databases_of
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.kept import Kept
@@ -24,6 +34,11 @@ _MOST_ACCOUNTS = 30_000
 """Of whatever instances and rules: some 300 bytes each."""
 _MOST_CAUSES = 20_000
 """With their findings, which are those that are kept of reviews: some 300 bytes each."""
+_MOST_FOUND = 20_000
+"""Findings as reviews say them, which are mostly those that are kept: some 100 bytes each."""
+_MOST_JUDGED = 8_000
+"""Accounts and grants of instances as pages judged them: with all that was found out in them, a few
+kilobytes each."""
 _MOST_LACKING = 20_000
 """Instances and texts: some 500 bytes each."""
 _MOST_POINTS = 40_000
@@ -56,7 +71,7 @@ class KeptForATime(Generic[KeyT, FoundT]):
 
 
 class LookedThrough:
-    """Accounts that rules take, causes of findings, instances that lack what was sought, growth."""
+    """Accounts that rules take, findings and their causes, what is not there, and growth."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -65,6 +80,13 @@ class LookedThrough:
         )
         self.causes: Kept[SeenOn, tuple[Cause, ...]] = Kept(
             _MOST_CAUSES, lambda found: 1 + sum(1 + len(item.findings) for item in found)
+        )
+        self.reviews: Kept[SeenOn, Review] = Kept(
+            _MOST_FOUND, lambda found: 1 + len(found.findings) + len(found.others)
+        )
+        # As the workflows made them: of what is stored, they know more than the store does.
+        self.worlds: KeptForATime[WorldOf, Weighed] = KeptForATime(
+            _MOST_JUDGED, lambda found: 1 + found.weight
         )
         self.lacking: KeptForATime[SoughtOn, Lacking] = KeptForATime(_MOST_LACKING, lambda _: 1)
         # By all points from which it was estimated.

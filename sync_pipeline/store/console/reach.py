@@ -10,10 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    Text,
     and_,
-    bindparam,
-    exists,
     false,
     func,
     not_,
@@ -21,7 +18,6 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from sync_pipeline.model.maintenance import MaintenanceWindow
 from sync_pipeline.model.page import InstanceQuestion, InstanceState
@@ -29,6 +25,7 @@ from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.database import among
 from sync_pipeline.store.schema import failure_streaks as streaks
 from sync_pipeline.store.schema import instances
+from sync_pipeline.store.tags import some_tagged, tagged
 from sync_pipeline.store.watch.schema import freshness_states as states
 
 FEW = 200
@@ -43,27 +40,38 @@ def in_reach(connection: Connection, reach: Reach) -> tuple[ColumnElement[bool],
 def of_reach(
     connection: Connection, reach: Reach, column: ColumnClause[int]
 ) -> tuple[ColumnElement[bool], ...]:
-    """Return that a column holds the id of an instance within a reach; nothing where all are.
-
-    Of few instances, which a team mostly has, the ids are asked for first: a seek for each is then
-    cheaper than to look at the tags of whatever is found.
-    """
-    if reach.is_everything:
-        return ()
-    own = select(instances.c.id).where(*in_reach(connection, reach))
-    ids = list(connection.scalars(own.limit(FEW + 1)))
-    return (among(connection, column, ids) if len(ids) <= FEW else column.in_(own),)
+    """Return that a column holds the id of an instance within a reach; nothing where all are."""
+    return () if reach.tags is None else (_of_any_tag(connection, reach.tags, column),)
 
 
 def has_any_tag(connection: Connection, tags: Sequence[str]) -> ColumnElement[bool]:
     """Return that an instance has one of these tags; of none, its own are not looked at."""
+    return _of_any_tag(connection, tags, instances.c.id)
+
+
+def _of_any_tag(
+    connection: Connection, tags: Sequence[str], column: ColumnClause[int]
+) -> ColumnElement[bool]:
+    """Return that a column holds the id of an instance that has one of some tags.
+
+    Of few instances, which a team mostly has, the ids are asked for first: with a seek for each a
+    question is answered.
+    """
     if not tags:
         return false()
-    if connection.dialect.name == "sqlite":
-        each = func.json_each(instances.c.tags).table_valued("value")
-        return exists(select(1).select_from(each).where(each.c.value.in_(list(tags))))
-    wanted = bindparam(None, list(tags), type_=ARRAY(Text))
-    return func.jsonb_exists_any(instances.c.tags, wanted)
+    ids = some_tagged(connection, tags, FEW + 1)
+    if len(ids) <= FEW:
+        return among(connection, column, ids)
+    return looked_up(connection, column).in_(tagged(tags))
+
+
+def looked_up(connection: Connection, column: ColumnElement[int]) -> ColumnElement[int]:
+    """Return a column of ids for a condition with which no way to the rows begins.
+
+    Many ids are no way, and SQLite does not know that they are. What is no column to it, it looks
+    up in them.
+    """
+    return column + 0 if connection.dialect.name == "sqlite" else column
 
 
 def contains(column: ColumnElement[str], text: str) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 
@@ -35,6 +35,7 @@ from sync_pipeline.model.session import (
     SyncType,
 )
 from sync_pipeline.model.viewer import Reach
+from sync_pipeline.store.console.by_topic import RememberedByTopic
 from sync_pipeline.store.console.reach import FEW, after, in_reach, of_reach
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.kept import Kept
@@ -56,6 +57,8 @@ class SessionPages(OfDatabase):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._kept: Kept[tuple[bytes, Session], _Counted] = Kept(_MOST_KEPT)
+        self._kinds: Kept[tuple[bytes, Session], list[KindCount]] = Kept(_MOST_KEPT, len)
+        self._by_registry = RememberedByTopic(database, ())
 
     @remembered
     def page(self, reach: Reach, asked: SessionQuestion, place: Place) -> Page[Session]:
@@ -63,6 +66,7 @@ class SessionPages(OfDatabase):
         query = select(sessions)
         if asked.category is not None:
             query = query.where(sessions.c.sync_category == str(asked.category))
+        own = self._own(reach)
         with self._database.read() as connection:
             query = query.where(*_seen(connection, reach, asked.instance))
             if asked.status is not None:
@@ -75,33 +79,32 @@ class SessionPages(OfDatabase):
             )
             rows = connection.execute(query.limit(place.limit + 1)).all()
             found = page_of([session_of(row) for row in rows], place.limit, _key)
-            return replace(found, items=self._within(connection, reach, found.items))
+            return replace(found, items=self._within(connection, reach, own, found.items))
 
     @remembered
     def named(self, reach: Reach, session_id: str) -> Session | None:
         """Return one session by its whole id; None: there is none within the reach."""
+        own = self._own(reach)
         with self._database.read() as connection:
             query = select(sessions).where(
                 sessions.c.session_id == session_id, *_seen(connection, reach, "")
             )
             row = connection.execute(query).first()
-            return self._within(connection, reach, [session_of(row)])[0] if row else None
+            return self._within(connection, reach, own, [session_of(row)])[0] if row else None
 
     def _within(
-        self, connection: Connection, reach: Reach, found: Sequence[Session]
+        self, connection: Connection, reach: Reach, own: _Own | None, found: Sequence[Session]
     ) -> tuple[Session, ...]:
         """Return sessions as the reach shows them: their numbers are of its instances alone.
 
         Of those that have ended they are kept, by what the session says of itself and by the ids.
         """
-        if reach.is_everything or not found:
+        if own is None or not found:
             return tuple(found)
-        own = select(instances.c.id).where(*in_reach(connection, reach)).order_by(instances.c.id)
-        ids = list(connection.scalars(own))
-        digest = blake2b(array("q", ids).tobytes()).digest()
+        digest = own.digest
 
         def counted(keys: Sequence[tuple[bytes, Session]]) -> dict[tuple[bytes, Session], _Counted]:
-            numbers = _counted(connection, reach, ids, [item.session_id for _, item in keys])
+            numbers = _counted(connection, reach, own.ids, [item.session_id for _, item in keys])
             return {key: numbers[key[1].session_id] for key in keys}
 
         ended = [(digest, item) for item in found if item.completed_at is not None]
@@ -127,16 +130,32 @@ class SessionPages(OfDatabase):
 
     @remembered
     def kinds(self, reach: Reach, session_id: str) -> list[KindCount]:
-        """Return how the records of a session ended, and by what kind of error, most first."""
-        count = func.count().label("count")
-        with self._database.read_once() as connection:
-            query = _records(connection, reach, session_id).with_only_columns(
-                records.c.status, records.c.error_kind, count
+        """Return how the records of a session ended, and by what kind of error, most first.
+
+        Of one that has ended they are kept, as its numbers are.
+        """
+        own = self._own(reach)
+        with self._database.read() as connection:
+            query = select(sessions).where(sessions.c.session_id == session_id)
+            row = connection.execute(query).first()
+            if row is None or row.completed_at is None:
+                return _kinds(connection, reach, session_id)
+            key = own.digest if own else b"", session_of(row)
+            found = self._kinds.all_of(
+                [key], lambda _: {key: _kinds(connection, reach, session_id)}
             )
-            query = query.group_by(records.c.status, records.c.error_kind)
-            order = (count.desc(), records.c.status, records.c.error_kind)
-            rows = connection.execute(query.order_by(*order))
-            return [KindCount(RecordStatus(row.status), row.error_kind, row[2]) for row in rows]
+            return found[key]
+
+    def _own(self, reach: Reach) -> _Own | None:
+        """Return the instances of a reach, read once until the registry is written; None: all."""
+        if reach.is_everything:
+            return None
+
+        def read() -> _Own:
+            with self._database.read_once() as connection:
+                return _Own.of(connection, reach)
+
+        return self._by_registry.of(("own", reach), read)
 
     @remembered
     def last_of(self, instance: Instance, limit: int) -> list[InstanceRecord]:
@@ -162,6 +181,32 @@ class SessionPages(OfDatabase):
             query = select(records).where(records.c.id.in_(newest))
             rows = connection.execute(query.order_by(records.c.id.desc()).limit(limit))
             return [record_of(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The ids of the instances of a reach, and a digest of them."""
+
+    ids: Sequence[int]
+    digest: bytes
+
+    @classmethod
+    def of(cls, connection: Connection, reach: Reach) -> _Own:
+        """Return them in the order of their numbers."""
+        own = select(instances.c.id).where(*in_reach(connection, reach)).order_by(instances.c.id)
+        ids = array("q", connection.scalars(own))
+        return cls(ids, blake2b(ids.tobytes()).digest())
+
+
+def _kinds(connection: Connection, reach: Reach, session_id: str) -> list[KindCount]:
+    count = func.count().label("count")
+    query = _records(connection, reach, session_id).with_only_columns(
+        records.c.status, records.c.error_kind, count
+    )
+    query = query.group_by(records.c.status, records.c.error_kind)
+    order = (count.desc(), records.c.status, records.c.error_kind)
+    rows = connection.execute(query.order_by(*order))
+    return [KindCount(RecordStatus(row.status), row.error_kind, row[2]) for row in rows]
 
 
 def _records(connection: Connection, reach: Reach, session_id: str) -> Select[tuple[object, ...]]:

@@ -31,6 +31,7 @@ from sync_pipeline.store.imports.schema import (
 )
 from sync_pipeline.store.imports.sizes import SIZE_WRITERS, SUM
 from sync_pipeline.store.sizes.schema import instance_size_stats
+from sync_pipeline.store.topics import note_registry
 
 _WRITERS = {
     ImportKind.CREDENTIALS: put_registry,
@@ -110,6 +111,8 @@ class ImportStore:
             tally.add(after.tally)
             if rows:
                 tally.add(_WRITERS[after.kind](connection, source, rows, now))
+                # All that a console keeps of whatever topic holds by this mark as well.
+                note_registry(connection)
             done = ImportMark(after.kind, after.place, after.is_done, tally)
             _save(connection, source, done)
             return done

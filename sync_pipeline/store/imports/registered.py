@@ -14,6 +14,7 @@ from sync_pipeline.store.database import upsert
 from sync_pipeline.store.imports.schema import imported_instances
 from sync_pipeline.store.registry import instance_columns
 from sync_pipeline.store.schema import credentials, instances
+from sync_pipeline.store.tags import keep_tags
 
 UNSET = "unset:"
 """Begins what stands in the place of a secret that was not taken over."""
@@ -97,6 +98,7 @@ def _put_instances(
             }
         )
     upsert(connection, imported_instances, links, ["source", "source_id"], ["instance_id"])
+    keep_tags(connection, [found.instance.name for found in item.instances])
 
 
 def _server(item: Row[Any] | Instance) -> tuple[str, str, int]:

@@ -174,12 +174,15 @@ def search(
 
 
 class Lacks(Protocol):
-    """Knows instances on which what a text names is not."""
+    """Knows instances on which what a text names is not, and others as they were read before."""
 
     def known(
         self, some: Sequence[Instance], usernames: Mapping[str, str]
-    ) -> Mapping[int, Lacking]:
+    ) -> Mapping[int, Lacking | LoadedInstance]:
         """Return what is known of instances, by their ids."""
+
+    def keep(self, loaded: LoadedInstance) -> None:
+        """Take one that was read."""
 
     def note(self, loaded: LoadedInstance, username: str, found: Lacking) -> None:
         """Take what was found of one."""
@@ -200,11 +203,14 @@ class _Worlds:
             rest = self.loaded([item for item in some if item.id not in known])
             for item in some:
                 found = known.get(item.id)
-                if found is not None:
+                if isinstance(found, Lacking):
                     yield found
                     continue
-                self.last = next(rest)
-                yield self.listings.listed(self.last)
+                if found is None:
+                    found = next(rest)
+                    self.lacks.keep(found)
+                self.last = found
+                yield self.listings.listed(found)
 
     def note(self, _judged: Judged, found: Lacking) -> None:
         if self.last is not None and not self.last.stored.is_damaged:

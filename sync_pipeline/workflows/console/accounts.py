@@ -37,7 +37,7 @@ from sync_pipeline.model.snapshot import SectionState, SectionStatus
 from sync_pipeline.model.tenure import InstanceTenures
 from sync_pipeline.model.use import InstanceUse
 from sync_pipeline.model.viewer import Reach
-from sync_pipeline.workflows.answers.access import judged_then, load
+from sync_pipeline.workflows.answers.access import judged_then
 from sync_pipeline.workflows.answers.accounts import Found, found_accounts
 from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.answers.history import change_list
@@ -46,6 +46,7 @@ from sync_pipeline.workflows.answers.tenure import tenures
 from sync_pipeline.workflows.answers.use import use_lines
 from sync_pipeline.workflows.console.abilities import looked_at, looked_through
 from sync_pipeline.workflows.console.looking import Looking, Lots
+from sync_pipeline.workflows.console.worlds import KeptWorlds
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 LAST_CHANGES = 20
@@ -118,8 +119,7 @@ class _Now:
     def judged(self) -> Judged:
         """Return its accounts under the rules of its engine."""
         if self._judged is None:
-            (loaded,) = load(self.deps, [self.instance])
-            self._judged = loaded.judged
+            self._judged = KeptWorlds(self.deps).load(self.instance).judged
         return self._judged
 
     def states(self) -> Mapping[str, AccountState]:

@@ -52,7 +52,7 @@ from sync_pipeline.model.page import (
     page_of_list,
     page_of_stream,
 )
-from sync_pipeline.model.pattern import like
+from sync_pipeline.model.pattern import like, literal
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.workflows.answers.finding_rules import Counting, for_team
 from sync_pipeline.workflows.answers.findings import narrowed, newer, review_of
@@ -176,6 +176,26 @@ class FindingAnswers:
 
 
 @dataclass(frozen=True, slots=True)
+class _Accepted:
+    """What was accepted, by the instance that it names; None: by a pattern."""
+
+    by_name: Mapping[str | None, Sequence[Suppression]]
+
+    @classmethod
+    def by(cls, suppressions: Iterable[Suppression]) -> _Accepted:
+        """Return it of those that hold."""
+        found: dict[str | None, list[Suppression]] = {}
+        for item in suppressions:
+            found.setdefault(literal(item.instance), []).append(item)
+        return cls(found)
+
+    def on(self, instance: str) -> tuple[Suppression, ...]:
+        """Return what may be accepted on an instance, as who asks may know it."""
+        by_pattern = (item for item in self.by_name.get(None, ()) if like(item.instance, instance))
+        return (*self.by_name.get(instance, ()), *by_pattern)
+
+
+@dataclass(frozen=True, slots=True)
 class _Counted:
     """Answers of many instances, by the rules of now."""
 
@@ -186,6 +206,7 @@ class _Counted:
     day: date
     asked: FindingsQuestion
     new: Mapping[str, datetime]
+    accepted: _Accepted
 
     @classmethod
     def of(cls, deps: SyncDeps, reach: Reach, asked: FindingsQuestion) -> _Counted:
@@ -211,7 +232,8 @@ class _Counted:
         chosen = counting.chosen
         if not reach.is_everything:
             chosen = for_team(chosen, counting.day)
-        return cls(deps, question, covered, chosen, counting.day, asked, new)
+        accepted = _Accepted.by(chosen.in_force(counting.day))
+        return cls(deps, question, covered, chosen, counting.day, asked, new, accepted)
 
     def each(self, place: Place) -> FindingsAnswer:
         """Return a page of findings, worst first."""
@@ -243,8 +265,7 @@ class _Counted:
                     reading.stopped = (rank, some[0].name, "", "", 0)
                     return
                 for seen in reading.of(some):
-                    own = self._findings(seen.examined)
-                    own = (item for item in own if item.severity.rank == rank)
+                    own = (item for item in self._findings(seen) if item.severity.rank == rank)
                     yield from filter(self._is_new, own)
 
     def _is_new(self, item: Finding) -> bool:
@@ -347,40 +368,43 @@ class _Counted:
                 Counted.CAUSES, rank, since, tag="" if line.name == NO_TAG else line.name
             )
 
-    def _review(self, examined: Examined) -> Review:
-        found = gathered([examined], self.chosen, self.day, ())
-        return narrowed(found, None, self.question.rule or None)
+    def _key(self, seen: _Seen) -> SeenOn:
+        """Return all that a review of an instance depends on, as the question sees it."""
+        item, asked = seen.instance, self.question
+        return SeenOn(
+            *(item.id, item.name, item.engine, item.runs_on),
+            *(seen.turn, asked.basis, asked.rule),
+            self.accepted.on(item.name),
+        )
 
-    def _findings(self, examined: Examined) -> Iterable[Finding]:
+    def _review(self, seen: _Seen) -> Review:
+        """Return what is found on one instance, which is gathered once; without notes."""
+
+        def made(keys: Sequence[SeenOn]) -> dict[SeenOn, Review]:
+            found = gathered([seen.examined], self.chosen, self.day, ())
+            review = narrowed(found, None, self.question.rule or None)
+            return dict.fromkeys(keys, replace(review, notes=()))
+
+        key = self._key(seen)
+        return self.deps.store.looked_through.reviews.all_of([key], made)[key]
+
+    def _findings(self, seen: _Seen) -> Iterable[Finding]:
         account = self.question.account
-        review = self._review(examined)
+        review = self._review(seen)
         own = review.suppressed if self.asked.is_accepted else review.findings
         return (item for item in own if account in ("", item.account))
 
     def _causes(self, seen: _Seen) -> list[Cause]:
         """Return the causes of one instance, which are made once of each turn of its review."""
-        item, asked = seen.instance, self.question
-        key = SeenOn(
-            *(item.id, item.name, item.engine, item.runs_on),
-            *(seen.turn, asked.basis, asked.rule),
-            self._accepted_on(item.name),
-        )
 
         def made(keys: Sequence[SeenOn]) -> dict[SeenOn, tuple[Cause, ...]]:
-            review = self._review(seen.examined)
+            review = self._review(seen)
             found = tuple(causes_of(review.findings, review.others))
             return dict.fromkeys(keys, found)
 
+        key = self._key(seen)
         kept = self.deps.store.looked_through.causes.all_of([key], made)
-        return at_least(kept[key], asked.least)
-
-    def _accepted_on(self, instance: str) -> tuple[Suppression, ...]:
-        """Return what commands accepted on an instance, of which the basis does not know."""
-        return tuple(
-            item
-            for item in self.chosen.in_force(self.day)
-            if item.given_at is not None and like(item.instance, instance)
-        )
+        return at_least(kept[key], self.question.least)
 
     def _notes(self, shown: Sequence[Examined]) -> tuple[str, ...]:
         """Return what a page does not know: of its own instances, and of all that it left out."""
