@@ -373,6 +373,84 @@ def test_who_had_less_than_everybody_gets_loses_nothing(store: Store, tmp_path: 
     ]
 
 
+ALL_OR_SOME = {
+    EngineName.MARIADB: ("PUBLIC", "'ann'@'%'", "SUPER", "FILE"),
+    EngineName.SQLSERVER: ("public", "ann", "CONTROL SERVER", "SHUTDOWN"),
+    EngineName.ORACLE: ("PUBLIC", "ANN", "SYSDBA", "ALTER DATABASE"),
+}
+"""Who stands for all, somebody, what makes a superuser, and what is dangerous."""
+
+
+@pytest.mark.parametrize("engine", ALL_OR_SOME)
+@pytest.mark.parametrize("way", ["itself", "through two roles"])
+def test_what_one_has_beside_everybody_is_told_when_it_comes_and_goes(
+    store: Store, tmp_path: Path, engine: EngineName, way: str
+) -> None:
+    bench = NewsBench(store, tmp_path, engine)
+    everybody, name, most, some = ALL_OR_SOME[engine]
+    public = replace(PUBLIC, name=everybody)
+    of_all = replace(public, grants=(Grant(SERVER, most),))
+    of_some = replace(public, grants=(Grant(SERVER, some),))
+    quiet = [role("TEAM", roles=("CHIEFS",)), role("CHIEFS")]
+    ann = user(name, roles=("TEAM",))
+    powerless = [ann, *quiet]
+
+    def with_(privilege: str) -> list[AccountState]:
+        grants = (Grant(SERVER, privilege),)
+        if way == "itself":
+            return [replace(ann, grants=grants), *quiet]
+        return [ann, quiet[0], replace(quiet[1], grants=grants)]
+
+    def sync(*states: AccountState) -> list[tuple[str, str, str]]:
+        return [item for item in powers(bench.sync(*states)) if item[1] in (name, everybody)]
+
+    superuser, dangerous = "superuser", "dangerous privilege"
+    bench.sync(public, *powerless)
+    # A superuser as everybody is, then of her own, which stays.
+    assert sync(of_all, *powerless) == [("power_gained", everybody, superuser)]
+    assert sync(of_all, *with_(most)) == [("power_gained", name, superuser)]
+    assert sync(public, *with_(most)) == [("power_lost", everybody, superuser)]
+    assert sync(of_all, *with_(most)) == [("power_gained", everybody, superuser)]
+    assert sync(of_all, *powerless) == [("power_lost", name, superuser)]
+    # What is less than everybody has is hers as well.
+    assert sync(of_all, *with_(some)) == [("power_gained", name, dangerous)]
+    assert sync(public, *with_(some)) == [("power_lost", everybody, superuser)]
+    # And so is the very same.
+    assert sync(of_some, *with_(some)) == [("power_gained", everybody, dangerous)]
+    assert sync(of_some, *powerless) == [("power_lost", name, dangerous)]
+    assert sync(of_some, *with_(some)) == [("power_gained", name, dangerous)]
+    assert sync(public, *with_(some)) == [("power_lost", everybody, dangerous)]
+    assert sync(public, *powerless) == [("power_lost", name, dangerous)]
+
+
+def test_a_parameter_that_one_may_set_beside_everybody(bench: NewsBench) -> None:
+    grant = Grant(Securable(K.PARAMETER, "", "", "session_replication_role"), "SET")
+    given, dangerous = replace(PUBLIC, grants=(grant,)), "dangerous privilege"
+    bench.sync(PUBLIC, user("ann"), user("bob"))
+    assert powers(bench.sync(given, user("ann"), user("bob"))) == [
+        ("power_gained", "public", dangerous)
+    ]
+    assert powers(bench.sync(given, user("ann", grant), user("bob"))) == [
+        ("power_gained", "ann", dangerous)
+    ]
+    assert powers(bench.sync(PUBLIC, user("ann", grant), user("bob"))) == [
+        ("power_lost", "public", dangerous)
+    ]
+
+
+def test_a_role_of_everybody_and_of_one(store: Store, tmp_path: Path) -> None:
+    bench = NewsBench(store, tmp_path, EngineName.MARIADB)
+    everybody, ann = replace(PUBLIC, name="PUBLIC"), user("'ann'@'%'")
+    dba = role("dba", Grant(SERVER, "SUPER"))
+    (has,) = user("", roles=("dba",)).memberships
+    bench.sync(everybody, ann, dba)
+    of_all = replace(everybody, memberships=(has,))
+    assert powers(bench.sync(of_all, ann, dba)) == [("power_gained", "PUBLIC", "superuser")]
+    own = replace(ann, memberships=(has,))
+    assert powers(bench.sync(of_all, own, dba)) == [("power_gained", ann.name, "superuser")]
+    assert powers(bench.sync(everybody, own, dba)) == [("power_lost", "PUBLIC", "superuser")]
+
+
 def test_what_everybody_has_on_each_new_object_is_not_told(bench: NewsBench) -> None:
     routine = Securable(K.FUNCTION, "", "pay", "sum()", catalog="shop")
     bench.sync(PUBLIC, user("ann"))
