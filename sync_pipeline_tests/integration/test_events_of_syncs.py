@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from sync_pipeline.access.findings.review import RULES, examine
 from sync_pipeline.access.findings.rule import Rule
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.event import Event, EventKind
-from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.finding import Finding, Severity, Suppression
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName, Securable
 from sync_pipeline.model.privilege import SecurableKind as K
@@ -216,6 +216,29 @@ def test_findings_open_worsen_and_are_resolved(bench: NewsBench) -> None:
     )
     assert (worse.account, worse.subject, worse.severity) == ("app", "superuser", Severity.HIGH)
     assert worse.before.startswith("info")
+
+
+@pytest.mark.parametrize("is_reviewed_again", [False, True])
+def test_what_got_worse_than_was_accepted_is_told_to_its_end(
+    store: Store, tmp_path: Path, is_reviewed_again: bool
+) -> None:
+    bench = NewsBench(store, tmp_path, EngineName.MARIADB)
+    weak = (("plugin", "mysql_native_password"),)
+    plain = user("'ann'@'%'", attributes=weak)
+    bench.sync(plain)
+    accepted = Suppression("weak-authentication", "old", date(2100, 1, 1), given_by="me")
+    store.acceptances.give(accepted, bench.now)
+
+    def of_weakness(*states: AccountState) -> list[EventKind]:
+        found = bench.sync(*states)
+        return [item.kind for item in found if item.subject == "weak-authentication"]
+
+    worse = user("'ann'@'%'", Grant(SERVER, "SUPER"), attributes=weak)
+    assert of_weakness(worse) == [EventKind.FINDING_WORSENED]
+    if is_reviewed_again:
+        bench.unread = frozenset({SectionKey(SectionName.PROXY)})
+    assert of_weakness(replace(worse, attributes=())) == [EventKind.FINDING_RESOLVED]
+    assert of_weakness(plain, user("'bob'@'%'")) == []
 
 
 def test_what_nobody_asks_for_is_not_told_but_powers_are(bench: NewsBench, tmp_path: Path) -> None:
