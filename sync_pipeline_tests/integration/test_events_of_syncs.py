@@ -131,6 +131,26 @@ def test_a_baseline_tells_nothing(bench: NewsBench) -> None:
     assert powers(bench.sync(user("ann"), user("bob"))) == [("power_lost", "bob", "superuser")]
 
 
+def test_a_clock_that_was_ahead_makes_a_baseline_of_one_sync(bench: NewsBench) -> None:
+    """Whether an instance that was removed is added, or a database dropped, while it was."""
+    root, shop = user("ann", is_superuser=True), SectionKey(SectionName.TABLE, "shop")
+    bench.more = frozenset({shop})
+    bench.sync(root)
+    removed = bench.instance
+    bench.store.registry.delete_instance("shop-db", bench.now)
+    bench.store.registry.put_instances([removed], bench.now + timedelta(days=400))
+    assert bench.sync(root, user("bob", is_superuser=True)) == []
+    assert powers(bench.sync(root, user("bob"))) == [("power_lost", "bob", "superuser")]
+    bench.now += timedelta(days=400)
+    bench.sync(user("ann"), user("bob"))
+    bench.now -= timedelta(days=400)
+    bench.more = frozenset()
+    for _ in range(2):
+        for ann, kind in ((root, "power_gained"), (user("ann"), "power_lost")):
+            found = [item for item in bench.sync(ann, user("bob")) if item.occurred_at == bench.now]
+            assert powers(found) == [(kind, "ann", "superuser")]
+
+
 def test_what_is_read_for_the_first_time_was_there(bench: NewsBench) -> None:
     bench.unread = frozenset({SectionKey(SectionName.MEMBERSHIPS)})
     bench.sync(role("dba", is_superuser=True), user("ann"), user("bob"))
