@@ -360,6 +360,27 @@ def test_classes_are_told_through_roles_and_no_other_file_is(
     ]
 
 
+def test_a_class_that_one_is_in_beside_everybody(bench: NewsBench, tmp_path: Path) -> None:
+    file = tmp_path / "classes.yaml"
+    file.write_text("classes:\n  writers: {match: {privilege: INSERT}}\n")
+    bench.settings = bench.settings.model_copy(update={"classification_file": file})
+    grants = (Grant(Securable(K.TABLE, "", "pay", "wages", catalog="shop"), "INSERT"),)
+    of_all, own = replace(PUBLIC, grants=grants), user("ann", *grants)
+
+    def sync(*states: AccountState) -> list[tuple[str, str]]:
+        found = told([item for item in bench.sync(*states) if item.subject == "class writers"])
+        return [(kind, account) for kind, account, _ in found]
+
+    bench.sync(PUBLIC, user("ann"), user("bob"))
+    assert sync(of_all, user("ann"), user("bob")) == [("power_gained", "public")]
+    assert sync(of_all, own, user("bob")) == [("power_gained", "ann")]
+    assert sync(PUBLIC, own, user("bob")) == [("power_lost", "public")]
+    assert sync(of_all, user("ann"), user("bob", can_login=False)) == [
+        ("power_gained", "public"),
+        ("power_lost", "ann"),
+    ]
+
+
 EVERYBODY = {
     EngineName.POSTGRESQL: ("public", Securable(K.TABLE, "", "pay", "wages", catalog="shop")),
     EngineName.MARIADB: ("PUBLIC", Securable(K.TABLE, "shop", "", "wages")),

@@ -21,15 +21,21 @@ _ORDER = tuple(PowerKind)
 
 
 def apart_from_all(judged: Judged) -> Judged | None:
-    """Return the accounts as if everybody had nothing; None: what everybody has is no power.
-
-    What is denied to everybody still is.
-    """
-    everybody = [name for name in judged.world.accounts if judged.rules.is_everyone(name)]
-    if not any(judged.powers(name, *PowerKind) for name in everybody):
+    """Return the accounts as if everybody had nothing; None: what everybody has is no power."""
+    if not any(judged.powers(name, *PowerKind) for name in everybody_of(judged)):
         return None
+    return without_everybody(judged)
+
+
+def everybody_of(judged: Judged) -> tuple[str, ...]:
+    """Return the accounts that stand for all others."""
+    return tuple(name for name in judged.world.accounts if judged.rules.is_everyone(name))
+
+
+def without_everybody(judged: Judged) -> Judged:
+    """Return the accounts as if everybody had nothing; what is denied to everybody still is."""
     accounts = judged.world.accounts
-    emptied = {name: _emptied(accounts[name]) for name in everybody}
+    emptied = {name: _emptied(accounts[name]) for name in everybody_of(judged)}
     world = replace(judged.world, accounts={**accounts, **emptied})
     return Judged(world, ENGINES[world.engine].access_rules(world))
 
