@@ -14,15 +14,18 @@ nothing: these take `--connect-timeout` seconds, and again for each retry. 2 % r
 the socket and half with a FATAL. Nothing asks for a password or TLS.
 
 Runners. `bare-collect` and `bare-store` are a thread pool without Dagster, the second with all that
-the product writes; the others are a run of the job with SYNC_PIPELINE_EXECUTOR, in the process that
-a launcher starts for it. Every run has a fresh process, home, store and Dagster storage; with
-`--storage postgresql` the last two are databases of one more server. The store is empty, so that
-every account is new; with `--synced-before` it is not, and nothing has changed since: most syncs
-are such. `--changed 0,0.02` measures that, and a fleet of which 2 % have one grant more since; the
-first is compared with `bare-collect`, which is not asked a second time, and the second with the
-first. On SQLite all of them start from a copy of the store of one first sync. Retries are the
-product's own (`--retry-limit`). `multiprocess` has `--processes` at once and `in_process` one, the
-others `--concurrency`.
+the product writes, `bare-untold` the same without events; the others are a run of the job with
+SYNC_PIPELINE_EXECUTOR, in the process that a launcher starts for it. Every run has a fresh process,
+home, store and Dagster storage; with `--storage postgresql` the last two are databases of one more
+server. The store is empty, so that every account is new; with `--synced-before` it is not, and
+nothing has changed since: most syncs are such. `--changed 0,0.02` measures that, and a fleet of
+which 2 % have one grant more since; the first is compared with `bare-collect`, which is not asked a
+second time, and the second with the first. With `--powers` the change makes a team a superuser
+instead, and with it all of its members, each of whom is an event. With `--rounds` the runners take
+turns, and the figures of each are those of its run that took the least of the CPU. On SQLite all of
+them start from a copy of the store of one first sync. Retries are the product's own
+(`--retry-limit`). `multiprocess` has `--processes` at once and `in_process` one, the others
+`--concurrency`.
 `--most NAME=N` leaves a slow runner out where there are more. A session has as many runs side by
 side, each with its part of the fleet, as the schedule would start on this machine; `--shards`
 makes another number of them.
@@ -49,6 +52,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -67,7 +71,7 @@ from workbench.fleet.processes import cpu_seconds
 from workbench.fleet.recording import Recording
 from workbench.fleet.responder import Latency
 from workbench.fleet.runners import LostRecords, Runner, Watching, run_once
-from workbench.fleet.server import Contents, change, real_server, recorded
+from workbench.fleet.server import Contents, change, empower, real_server, recorded
 from workbench.fleet.steady import steady_targets
 from workbench.servers import postgresql
 from workbench.servers.running import RunningServer
@@ -87,6 +91,7 @@ class Bench:
         """Run a runner over a fleet, from a fresh home on."""
         plan = replace(plan, shards=self.shards(runner, plan))
         place = self.directory / f"{runner}-{plan.count}-{plan.changed:g}"
+        shutil.rmtree(place, ignore_errors=True)
         with fresh_home(place, self.storage, self._settings(runner)) as home:
             self._fill(home, runner, plan)
             if runner.is_dagster:
@@ -197,18 +202,26 @@ def compare(bench: Bench) -> list[Comparison]:
     for count, changed in itertools.product(options.instances, options.changed):
         runs = {}
         plan = bench.plan(count, changed)
-        for runner in options.runners:
+        for runner in options.runners * options.rounds:
             if changed and options.changed[0] == 0 and runner is Runner.BARE_COLLECT:
                 continue
             if count > most.get(runner, count):
                 say(f"{runner}: left out of {count} instances by --most")
                 continue
-            runs[runner] = bench.run(runner, plan)
-            usage = runs[runner].outcome.usage
+            run = bench.run(runner, plan)
+            runs[runner] = min(runs.get(runner, run), run, key=_spent)
+            usage = run.outcome.usage
             ended = "CUT at" if usage.is_cut else "ended in"
-            say(f"{runner}: {count} instances {ended} {usage.wall_seconds:.1f} s")
+            say(
+                f"{runner}: {count} instances {ended} {usage.wall_seconds:.1f} s, "
+                f"{usage.cpu_seconds:.1f} s of CPU"
+            )
         found.append(Comparison(count, options.storage, bench.waits(plan), runs, idle, changed))
     return found
+
+
+def _spent(run: Measured) -> tuple[bool, float]:
+    return run.outcome.usage.is_cut, run.outcome.usage.cpu_seconds
 
 
 def shown(comparisons: list[Comparison], options: argparse.Namespace) -> dict[str, object]:
@@ -253,7 +266,10 @@ def opened(options: argparse.Namespace) -> Iterator[Bench]:
             recording = recorded(server)
             after = None
             if any(options.changed):
-                change(server, granted=True)
+                if options.powers:
+                    empower(server)
+                else:
+                    change(server, granted=True)
                 after = recorded(server)
         endpoints = stack.enter_context(
             handed_through(server.port, latency)
@@ -315,6 +331,10 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
         "--changed", type=shares, default=[0.0],
         help="shares of which one grant has changed since, 0 to 1",
     )  # fmt: skip
+    parser.add_argument(
+        "--powers", action="store_true", help="what has changed is who is a superuser"
+    )
+    parser.add_argument("--rounds", type=int, default=1, help="of all runners by turns")
     parser.add_argument(
         "--shards", type=int, default=0, help="runs side by side; 0: as the schedule"
     )

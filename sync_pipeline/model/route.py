@@ -95,6 +95,20 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteTimes:
+    """When (UTC) a route tells of what has happened by a moment.
+
+    `tells_from` is that moment, or the end of the quiet hours that it is in: until then what was
+    due before waits, too. Nothing that has happened is told later than `tells_by`, unless its
+    channel is away.
+    """
+
+    name: str
+    tells_from: datetime
+    tells_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """Which events a rule is about. What is empty narrows nothing; the others all have to hold.
 

@@ -6,11 +6,11 @@ an hour later by the clock, one that comes twice is the first of the two (PEP 49
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sync_pipeline.model.route import QuietHours, Rhythm, Route, Timing
+from sync_pipeline.model.route import QuietHours, Rhythm, Route, RouteTimes, Timing
 
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 _DAYS_OF_WEEK = 7
@@ -19,10 +19,21 @@ _MINUTES_OF_DAY = 1440
 
 def due_at(route: Route, moment: datetime, zone: ZoneInfo) -> datetime:
     """Return when (UTC) a route tells what happened at a moment (UTC), at the earliest."""
-    found = next_telling(route.timing, moment, zone)
+    return _after_quiet(route.quiet, next_telling(route.timing, moment, zone), zone)
+
+
+def times_of(route: Route, now: datetime, zone: ZoneInfo) -> RouteTimes:
+    """Return when (UTC) a route tells what has happened by now: as `due_at`, but for delays."""
+    tells_from = _after_quiet(route.quiet, now, zone)
+    return RouteTimes(route.name, tells_from, due_at(route, now, zone))
+
+
+def _after_quiet(quiet: Sequence[QuietHours], moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return the moment, or the end of the quiet hours that it is in."""
+    found = moment
     # Quiet hours may follow one another; a route that is always quiet can't be written.
-    for _ in range(2 * _DAYS_OF_WEEK * max(1, len(route.quiet))):
-        end = _quiet_until(route.quiet, found, zone)
+    for _ in range(2 * _DAYS_OF_WEEK * max(1, len(quiet))):
+        end = _quiet_until(quiet, found, zone)
         if end is None:
             break
         found = end

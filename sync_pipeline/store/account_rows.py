@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -137,3 +137,13 @@ def write_sections(
     unread = [row for row in rows if row["last_read_at"] is None]
     upsert(connection, sections, read, keys, [*columns, "last_read_at"])
     upsert(connection, sections, unread, keys, columns)
+
+
+def age_gone_sections(connection: Connection, instance_id: int, observed_at: datetime) -> None:
+    """Let sections that the sync at `observed_at` did not look at be older than those it did.
+
+    By that it is known which the last one looked at. They are not where a clock was set back.
+    """
+    is_newer = sections.c.instance_id == instance_id, sections.c.checked_at > observed_at
+    before = observed_at - timedelta(microseconds=1)
+    connection.execute(update(sections).where(*is_newer).values(checked_at=before))

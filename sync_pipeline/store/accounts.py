@@ -28,7 +28,12 @@ from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
 from sync_pipeline.model.use import NewUse
 from sync_pipeline.store import change_log
-from sync_pipeline.store.account_rows import write_inventory, write_permissions, write_sections
+from sync_pipeline.store.account_rows import (
+    age_gone_sections,
+    write_inventory,
+    write_permissions,
+    write_sections,
+)
 from sync_pipeline.store.account_views import (
     OnDamage,
     counted,
@@ -51,7 +56,7 @@ from sync_pipeline.store.reads import (
     settle,
     write_reads,
 )
-from sync_pipeline.store.registry import note_connection
+from sync_pipeline.store.registry import note_connection, note_return
 from sync_pipeline.store.reviews.rows import are_accounts, marked_accounts, written_review
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_reads, instances
@@ -185,6 +190,7 @@ class AccountStore:
             write_sections(connection, instance_id, result, observed_at)
             write_facts(connection, instance_id, facts, observed_at)
             settle(connection, instance_id, confirmed, observed_at)
+            age_gone_sections(connection, instance_id, observed_at)
             write_reads(connection, instance_id, reads, observed_at)
             write_holders(connection, instance_id, reads)
             written_review(connection, instance_id, review)
@@ -196,6 +202,7 @@ class AccountStore:
                 write_class_counts(connection, instance_id, counts, observed_at)
             write_use(connection, instance_id, use)
             note_connection(connection, instance_id, server_version, now, platform)
+            note_return(connection, instance_id, observed_at)
 
     def find(self, wanted: AccountFilter, on_damage: OnDamage | None = None) -> list[AccountView]:
         """Return accounts in order of instance and name.

@@ -43,6 +43,12 @@ _BY_ID = select(instances).where(
 )
 _RETURNED = select(instances.c.returned_at).where(instances.c.id == bindparam("of_id"))
 _NOTE_CONNECTION = update(instances).where(instances.c.id == bindparam("of_id"))
+_OF_MOMENT = bindparam("of_moment", type_=instances.c.returned_at.type)
+_NOTE_RETURN = (
+    update(instances)
+    .where(instances.c.id == bindparam("of_id"), instances.c.returned_at > _OF_MOMENT)
+    .values(returned_at=_OF_MOMENT)
+)
 
 
 class Registry:
@@ -347,6 +353,14 @@ def note_connection(
     if platform is not None:
         values["platform"] = str(platform)
     connection.execute(_NOTE_CONNECTION, {**values, "of_id": instance_id})
+
+
+def note_return(connection: Connection, instance_id: int, observed_at: datetime) -> None:
+    """Let an instance be back since a sync of it at the latest, within a caller's transaction.
+
+    A clock that was ahead when it was added again would make a baseline of all syncs until then.
+    """
+    connection.execute(_NOTE_RETURN, {"of_id": instance_id, "of_moment": observed_at})
 
 
 def _no_credential(name: str) -> ConfigurationError:

@@ -408,7 +408,7 @@ def postgresql(name: str, running: RunningServer, monitor: str = "") -> Iterator
 
 @dataclass
 class MariaDb(Server):
-    """A MariaDB server."""
+    """A MariaDB server. What everybody has is PUBLIC's alone, and the rest each account's own."""
 
     def state(self) -> State:
         rows = {row[0]: row[1:] for row in self.ask(MARIADB_ACCOUNTS)}
@@ -419,6 +419,8 @@ class MariaDb(Server):
         passing = {row[0] for row in grants if row[-1]} | {n for n, r in rows.items() if r[6]}
         ((default,),) = self.ask(_NO_DEFAULT)
         assert default == 0
+        of_all = [rows[item] for item in _reached("PUBLIC", pairs) if item in rows]
+        is_all_super = any(row[1] for row in of_all)
 
         def held(name: str) -> Held:
             reached = _reached(name, pairs)
@@ -439,7 +441,9 @@ class MariaDb(Server):
                 plain = dict.fromkeys(plain, LOW)
             found = {}
             if not (is_role or is_locked):
-                found["weak-authentication"] = (MEDIUM, HIGH, CRITICAL)[is_empty + is_superuser]
+                # Also who is one as everybody is, gives all away with his password.
+                is_super = is_superuser or is_all_super
+                found["weak-authentication"] = (MEDIUM, HIGH, CRITICAL)[is_empty + is_super]
                 if is_endless:
                     found["no-password-expiry"] = LOW
             if name in passing and not is_superuser:
@@ -449,7 +453,9 @@ class MariaDb(Server):
         accounts = {name: held(name) for name in rows}
         public = {
             Public("PUBLIC", word, "server", "", "")
-            for word, has in zip(MARIADB_WORDS, rows.get("PUBLIC", (False,) * 10)[2:5], strict=True)
+            for word, has in zip(
+                ("SUPER", *MARIADB_WORDS), rows.get("PUBLIC", (False,) * 10)[1:5], strict=True
+            )
             if has
         }
         public |= {
@@ -495,6 +501,8 @@ def change_of_mariadb(chance: random.Random) -> str:
             *[f"REVOKE {word} ON *.* FROM {either}"] * 2,
             f"GRANT {word} ON *.* TO PUBLIC",
             f"REVOKE {word} ON *.* FROM PUBLIC",
+            "GRANT SUPER ON *.* TO PUBLIC",
+            *["REVOKE SUPER ON *.* FROM PUBLIC"] * 2,
             f"GRANT {word} ON *.* TO {either} WITH GRANT OPTION",
             *[f"REVOKE GRANT OPTION ON *.* FROM {either}"] * 2,
             f"GRANT CREATE USER ON *.* TO {either}",

@@ -63,7 +63,7 @@ BETWEEN = timedelta(minutes=30)
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AHEAD = timedelta(days=5) + STEPS * 2 * BETWEEN
 """The daemon's clock runs quickly: it begins after the last sync, so that it is never behind."""
-PATIENCE = 60.0
+PATIENCE = 600.0
 NESTED = 4
 """Accounts of the chain that each server begins with: a root, and what is below it."""
 HIDEABLE = (MEMBERSHIPS, PARAMETERS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from sync_pipeline.access.findings.review import RULES, examine
 from sync_pipeline.access.findings.rule import Rule
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.event import Event, EventKind
-from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.finding import Finding, Severity, Suppression
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName, Securable
 from sync_pipeline.model.privilege import SecurableKind as K
@@ -131,6 +131,26 @@ def test_a_baseline_tells_nothing(bench: NewsBench) -> None:
     assert powers(bench.sync(user("ann"), user("bob"))) == [("power_lost", "bob", "superuser")]
 
 
+def test_a_clock_that_was_ahead_makes_a_baseline_of_one_sync(bench: NewsBench) -> None:
+    """Whether an instance that was removed is added, or a database dropped, while it was."""
+    root, shop = user("ann", is_superuser=True), SectionKey(SectionName.TABLE, "shop")
+    bench.more = frozenset({shop})
+    bench.sync(root)
+    removed = bench.instance
+    bench.store.registry.delete_instance("shop-db", bench.now)
+    bench.store.registry.put_instances([removed], bench.now + timedelta(days=400))
+    assert bench.sync(root, user("bob", is_superuser=True)) == []
+    assert powers(bench.sync(root, user("bob"))) == [("power_lost", "bob", "superuser")]
+    bench.now += timedelta(days=400)
+    bench.sync(user("ann"), user("bob"))
+    bench.now -= timedelta(days=400)
+    bench.more = frozenset()
+    for _ in range(2):
+        for ann, kind in ((root, "power_gained"), (user("ann"), "power_lost")):
+            found = [item for item in bench.sync(ann, user("bob")) if item.occurred_at == bench.now]
+            assert powers(found) == [(kind, "ann", "superuser")]
+
+
 def test_what_is_read_for_the_first_time_was_there(bench: NewsBench) -> None:
     bench.unread = frozenset({SectionKey(SectionName.MEMBERSHIPS)})
     bench.sync(role("dba", is_superuser=True), user("ann"), user("bob"))
@@ -216,6 +236,29 @@ def test_findings_open_worsen_and_are_resolved(bench: NewsBench) -> None:
     )
     assert (worse.account, worse.subject, worse.severity) == ("app", "superuser", Severity.HIGH)
     assert worse.before.startswith("info")
+
+
+@pytest.mark.parametrize("is_reviewed_again", [False, True])
+def test_what_got_worse_than_was_accepted_is_told_to_its_end(
+    store: Store, tmp_path: Path, is_reviewed_again: bool
+) -> None:
+    bench = NewsBench(store, tmp_path, EngineName.MARIADB)
+    weak = (("plugin", "mysql_native_password"),)
+    plain = user("'ann'@'%'", attributes=weak)
+    bench.sync(plain)
+    accepted = Suppression("weak-authentication", "old", date(2100, 1, 1), given_by="me")
+    store.acceptances.give(accepted, bench.now)
+
+    def of_weakness(*states: AccountState) -> list[EventKind]:
+        found = bench.sync(*states)
+        return [item.kind for item in found if item.subject == "weak-authentication"]
+
+    worse = user("'ann'@'%'", Grant(SERVER, "SUPER"), attributes=weak)
+    assert of_weakness(worse) == [EventKind.FINDING_WORSENED]
+    if is_reviewed_again:
+        bench.unread = frozenset({SectionKey(SectionName.PROXY)})
+    assert of_weakness(replace(worse, attributes=())) == [EventKind.FINDING_RESOLVED]
+    assert of_weakness(plain, user("'bob'@'%'")) == []
 
 
 def test_what_nobody_asks_for_is_not_told_but_powers_are(bench: NewsBench, tmp_path: Path) -> None:
@@ -317,6 +360,27 @@ def test_classes_are_told_through_roles_and_no_other_file_is(
     ]
 
 
+def test_a_class_that_one_is_in_beside_everybody(bench: NewsBench, tmp_path: Path) -> None:
+    file = tmp_path / "classes.yaml"
+    file.write_text("classes:\n  writers: {match: {privilege: INSERT}}\n")
+    bench.settings = bench.settings.model_copy(update={"classification_file": file})
+    grants = (Grant(Securable(K.TABLE, "", "pay", "wages", catalog="shop"), "INSERT"),)
+    of_all, own = replace(PUBLIC, grants=grants), user("ann", *grants)
+
+    def sync(*states: AccountState) -> list[tuple[str, str]]:
+        found = told([item for item in bench.sync(*states) if item.subject == "class writers"])
+        return [(kind, account) for kind, account, _ in found]
+
+    bench.sync(PUBLIC, user("ann"), user("bob"))
+    assert sync(of_all, user("ann"), user("bob")) == [("power_gained", "public")]
+    assert sync(of_all, own, user("bob")) == [("power_gained", "ann")]
+    assert sync(PUBLIC, own, user("bob")) == [("power_lost", "public")]
+    assert sync(of_all, user("ann"), user("bob", can_login=False)) == [
+        ("power_gained", "public"),
+        ("power_lost", "ann"),
+    ]
+
+
 EVERYBODY = {
     EngineName.POSTGRESQL: ("public", Securable(K.TABLE, "", "pay", "wages", catalog="shop")),
     EngineName.MARIADB: ("PUBLIC", Securable(K.TABLE, "shop", "", "wages")),
@@ -371,6 +435,84 @@ def test_who_had_less_than_everybody_gets_loses_nothing(store: Store, tmp_path: 
     assert powers(bench.sync(root, everybody, replace(alice, grants=()))) == [
         ("power_lost", "'alice'@'%'", "dangerous privilege")
     ]
+
+
+ALL_OR_SOME = {
+    EngineName.MARIADB: ("PUBLIC", "'ann'@'%'", "SUPER", "FILE"),
+    EngineName.SQLSERVER: ("public", "ann", "CONTROL SERVER", "SHUTDOWN"),
+    EngineName.ORACLE: ("PUBLIC", "ANN", "SYSDBA", "ALTER DATABASE"),
+}
+"""Who stands for all, somebody, what makes a superuser, and what is dangerous."""
+
+
+@pytest.mark.parametrize("engine", ALL_OR_SOME)
+@pytest.mark.parametrize("way", ["itself", "through two roles"])
+def test_what_one_has_beside_everybody_is_told_when_it_comes_and_goes(
+    store: Store, tmp_path: Path, engine: EngineName, way: str
+) -> None:
+    bench = NewsBench(store, tmp_path, engine)
+    everybody, name, most, some = ALL_OR_SOME[engine]
+    public = replace(PUBLIC, name=everybody)
+    of_all = replace(public, grants=(Grant(SERVER, most),))
+    of_some = replace(public, grants=(Grant(SERVER, some),))
+    quiet = [role("TEAM", roles=("CHIEFS",)), role("CHIEFS")]
+    ann = user(name, roles=("TEAM",))
+    powerless = [ann, *quiet]
+
+    def with_(privilege: str) -> list[AccountState]:
+        grants = (Grant(SERVER, privilege),)
+        if way == "itself":
+            return [replace(ann, grants=grants), *quiet]
+        return [ann, quiet[0], replace(quiet[1], grants=grants)]
+
+    def sync(*states: AccountState) -> list[tuple[str, str, str]]:
+        return [item for item in powers(bench.sync(*states)) if item[1] in (name, everybody)]
+
+    superuser, dangerous = "superuser", "dangerous privilege"
+    bench.sync(public, *powerless)
+    # A superuser as everybody is, then of her own, which stays.
+    assert sync(of_all, *powerless) == [("power_gained", everybody, superuser)]
+    assert sync(of_all, *with_(most)) == [("power_gained", name, superuser)]
+    assert sync(public, *with_(most)) == [("power_lost", everybody, superuser)]
+    assert sync(of_all, *with_(most)) == [("power_gained", everybody, superuser)]
+    assert sync(of_all, *powerless) == [("power_lost", name, superuser)]
+    # What is less than everybody has is hers as well.
+    assert sync(of_all, *with_(some)) == [("power_gained", name, dangerous)]
+    assert sync(public, *with_(some)) == [("power_lost", everybody, superuser)]
+    # And so is the very same.
+    assert sync(of_some, *with_(some)) == [("power_gained", everybody, dangerous)]
+    assert sync(of_some, *powerless) == [("power_lost", name, dangerous)]
+    assert sync(of_some, *with_(some)) == [("power_gained", name, dangerous)]
+    assert sync(public, *with_(some)) == [("power_lost", everybody, dangerous)]
+    assert sync(public, *powerless) == [("power_lost", name, dangerous)]
+
+
+def test_a_parameter_that_one_may_set_beside_everybody(bench: NewsBench) -> None:
+    grant = Grant(Securable(K.PARAMETER, "", "", "session_replication_role"), "SET")
+    given, dangerous = replace(PUBLIC, grants=(grant,)), "dangerous privilege"
+    bench.sync(PUBLIC, user("ann"), user("bob"))
+    assert powers(bench.sync(given, user("ann"), user("bob"))) == [
+        ("power_gained", "public", dangerous)
+    ]
+    assert powers(bench.sync(given, user("ann", grant), user("bob"))) == [
+        ("power_gained", "ann", dangerous)
+    ]
+    assert powers(bench.sync(PUBLIC, user("ann", grant), user("bob"))) == [
+        ("power_lost", "public", dangerous)
+    ]
+
+
+def test_a_role_of_everybody_and_of_one(store: Store, tmp_path: Path) -> None:
+    bench = NewsBench(store, tmp_path, EngineName.MARIADB)
+    everybody, ann = replace(PUBLIC, name="PUBLIC"), user("'ann'@'%'")
+    dba = role("dba", Grant(SERVER, "SUPER"))
+    (has,) = user("", roles=("dba",)).memberships
+    bench.sync(everybody, ann, dba)
+    of_all = replace(everybody, memberships=(has,))
+    assert powers(bench.sync(of_all, ann, dba)) == [("power_gained", "PUBLIC", "superuser")]
+    own = replace(ann, memberships=(has,))
+    assert powers(bench.sync(of_all, own, dba)) == [("power_gained", ann.name, "superuser")]
+    assert powers(bench.sync(everybody, own, dba)) == [("power_lost", "PUBLIC", "superuser")]
 
 
 def test_what_everybody_has_on_each_new_object_is_not_told(bench: NewsBench) -> None:

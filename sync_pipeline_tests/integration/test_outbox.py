@@ -117,6 +117,54 @@ def test_a_flapping_change_is_one_line_of_a_digest(bench: WatchBench, instance: 
     assert alert.text.count("\n- ") == 1
 
 
+def test_what_was_not_delivered_before_quiet_hours_waits_for_their_end(
+    bench: WatchBench, instance: Instance
+) -> None:
+    """Of a channel that refused, of one that may have it, and of a daemon that was away."""
+    fails, slow = Ear("fails"), Ear("slow")
+    today = bench.now.weekday()
+    # From a quarter past noon for almost three days: longer than news is told.
+    quiet = (
+        QuietHours(12 * 60 + 15, 0, frozenset({today})),
+        QuietHours(0, 0, frozenset((today + number) % 7 for number in (1, 2))),
+        QuietHours(0, 7 * 60, frozenset({(today + 3) % 7})),
+    )
+    routes = tuple(Route(ear.name, ChannelKind.SLACK, quiet=quiet) for ear in (fails, slow))
+    alerting = Alerting(routes, (Rule("all", Match(), ("fails", "slow")),))
+    until = (bench.now + timedelta(days=3)).replace(hour=7)
+    happen(bench.store, event(bench, instance, "tried"))
+    fails.works = slow.works = slow.is_refused = False
+    tell(bench.deps, fails, slow, alerting=alerting)
+    bench.wait(14)
+    happen(bench.store, event(bench, instance, "seen by nobody"))
+    fails.works = slow.works = True
+    while bench.now < until - timedelta(hours=7):
+        bench.wait(7 * 60)
+        tell(bench.deps, fails, slow, alerting=alerting)
+    assert [len(ear.tried) for ear in (fails, slow)] == [1, 1]
+    bench.now = until
+    for _ in range(2):
+        tell(bench.deps, fails, slow, alerting=alerting)
+    assert subjects(fails) == subjects(slow) == [["tried", "seen by nobody"]]
+    assert [alert.payload["not_told_count"] for alert in (*fails.heard, *slow.heard)] == [0, 0]
+
+
+def test_a_digest_by_a_clock_that_was_ahead_is_told_in_time(
+    bench: WatchBench, instance: Instance
+) -> None:
+    ear, alerting = Ear("ops"), one_route(DAILY)
+    now = bench.now
+    bench.now = now + timedelta(days=10)
+    happen(bench.store, event(bench, instance))
+    tell(bench.deps, ear, alerting=alerting)
+    bench.now = now
+    tell(bench.deps, ear, alerting=alerting)
+    assert ear.heard == []
+    bench.now = (now + timedelta(days=1)).replace(hour=8)
+    tell(bench.deps, ear, alerting=alerting)
+    assert subjects(ear) == [["superuser"]]
+
+
 def test_quiet_hours_hold_everything_until_their_end(bench: WatchBench, instance: Instance) -> None:
     ear, alerting = Ear("ops"), one_route(Timing(), QuietHours(11 * 60, 14 * 60))
     happen(bench.store, event(bench, instance))  # at noon
@@ -347,7 +395,7 @@ def test_it_costs_as_many_statements_for_many_events(bench: WatchBench, instance
     assert sent[1] <= sent[0] + 2
     with counted(bench.store) as statements:
         tell(bench.deps, ear)
-    assert len(statements) <= 2
+    assert len(statements) <= 3
 
 
 def test_more_than_is_read_is_counted(

@@ -34,6 +34,7 @@ READ = SectionReport(SectionStatus.READ)
 class NewsBench:
     """One instance of an engine; `sync` returns the events of that sync alone.
 
+    `more` are sections that there are beside those of the server.
     Without `is_told` nothing is told, so that it can be seen what events cost.
     """
 
@@ -42,6 +43,7 @@ class NewsBench:
     engine: EngineName = EngineName.POSTGRESQL
     now: datetime = START
     unread: frozenset[SectionKey] = frozenset()
+    more: frozenset[SectionKey] = frozenset()
     facts: tuple[ServerFact, ...] = ()
     is_told: bool = True
     settings: Settings = field(init=False)
@@ -66,7 +68,8 @@ class NewsBench:
 
     def snapshot(self, states: Iterable[AccountState]) -> Snapshot:
         whole = whole_snapshot(tuple(states), self.now)
-        sections = {key: UNREAD if key in self.unread else READ for key in whole.sections}
+        keys = (*whole.sections, *self.more)
+        sections = {key: UNREAD if key in self.unread else READ for key in keys}
         version = newest(self.engine)
         numbers = tuple(int(part) for part in version.split(".")[:2])
         server = ServerIdentity(version, numbers, platform=Platform.SELF_RUN)

@@ -2,11 +2,12 @@
 
     python -m workbench.fleet.bare collect RESULT.json
     python -m workbench.fleet.bare store RESULT.json [--instance NAME]
+    python -m workbench.fleet.bare untold RESULT.json
 
-`collect` reads every instance and throws the snapshot away; `store` does a whole session,
-with all that the product writes. Threads take the instances, as many at once as
-SYNC_PIPELINE_STEP_CONCURRENCY says; what can be retried is, in rounds. What the work took of the
-CPU, apart from the start of the program, is printed.
+`collect` reads every instance and throws the snapshot away; `store` does a whole session, with all
+that the product writes, and `untold` the same without events. Threads take the instances, as many
+at once as SYNC_PIPELINE_STEP_CONCURRENCY says; what can be retried is, in rounds. What the work
+took of the CPU, apart from the start of the program, is printed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -35,6 +37,7 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.accounts import collect_with, sync_instance_accounts
 from sync_pipeline.workflows.syncing.recorded import InstanceWork
 from sync_pipeline.workflows.syncing.target import Source, target_of
+from workbench.benches.untold import untold
 from workbench.scale.work import told_work
 
 Work = Callable[[Instance, bool], None]
@@ -97,7 +100,7 @@ def _ended(work: Work, will_retry: bool, instance: Instance) -> SyncError | None
 def main() -> int:
     """Do what the command line says, and write the session and the failures to a file."""
     parser = argparse.ArgumentParser(prog="workbench.fleet.bare", description=__doc__)
-    parser.add_argument("what", choices=("collect", "store"))
+    parser.add_argument("what", choices=("collect", "store", "untold"))
     parser.add_argument("result", type=Path)
     parser.add_argument("--instance", default="", help="only this one")
     options = parser.parse_args()
@@ -110,7 +113,7 @@ def main() -> int:
         if options.instance in ("", item.name)
     ]
     session_id = ""
-    if options.what == "store":
+    if options.what != "collect":
         session_id = str(uuid4())
         new = NewSession(
             session_id, SyncType.MANUAL_TASK, SyncCategory.ACCOUNT, "benchmark", session_id
@@ -120,7 +123,8 @@ def main() -> int:
     else:
         work = collecting(deps)
     begun = time.process_time()
-    with rare_collections():  # as in a run
+    telling = untold() if options.what == "untold" else nullcontext()
+    with telling, rare_collections():  # as in a run
         failed = work_through(work, instances, settings)
     sys.stdout.write(f"{told_work(time.process_time() - begun)}\n")
     store.close()

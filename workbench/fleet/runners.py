@@ -31,6 +31,7 @@ class Runner(StrEnum):
 
     BARE_COLLECT = "bare-collect"
     BARE_STORE = "bare-store"
+    BARE_UNTOLD = "bare-untold"
     IN_PROCESS = "in_process"
     MULTIPROCESS = "multiprocess"
     THREADED = "threaded"
@@ -38,7 +39,7 @@ class Runner(StrEnum):
     @property
     def is_dagster(self) -> bool:
         """Return whether it is a run of the job."""
-        return self not in (Runner.BARE_COLLECT, Runner.BARE_STORE)
+        return self not in (Runner.BARE_COLLECT, Runner.BARE_STORE, Runner.BARE_UNTOLD)
 
 
 class LostRecords(RuntimeError):

@@ -52,6 +52,12 @@ def recorded(server: RunningServer) -> Recording:
     return recording
 
 
+def empower(server: RunningServer) -> None:
+    """Make one team a superuser, and so each of its members."""
+    with _connect(server, server.database) as connection:
+        connection.execute("ALTER ROLE team_0 SUPERUSER")
+
+
 def change(server: RunningServer, *, granted: bool) -> None:
     """Grant one privilege on one table to one team, or take it away again."""
     words = ("GRANT", "TO") if granted else ("REVOKE", "FROM")

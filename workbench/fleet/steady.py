@@ -10,6 +10,7 @@ from workbench.fleet.runners import Runner
 MOST_OF_COLLECTING = 1.2
 MOST_MILLISECONDS = 12.0
 MOST_OF_UNCHANGED = 1.1
+MOST_OF_UNTOLD = 1.05
 
 
 def steady_targets(
@@ -19,7 +20,7 @@ def steady_targets(
     if runner is Runner.BARE_COLLECT or item.runs[runner].outcome.usage.is_cut:
         return {}
     if item.changed:
-        return _of_change(item, runner, comparisons)
+        return {**_of_change(item, runner, comparisons), **_of_events(item, runner)}
     return _of_unchanged(item, runner) if Runner.BARE_COLLECT in item.runs else {}
 
 
@@ -51,6 +52,15 @@ def _of_change(
                 ratio, "", is_met=ratio <= MOST_OF_UNCHANGED
             )
     return found
+
+
+def _of_events(item: Comparison, runner: Runner) -> dict[str, str]:
+    """Return what events cost: only a whole session without Dagster has its like without them."""
+    if runner is not Runner.BARE_STORE or Runner.BARE_UNTOLD not in item.runs:
+        return {}
+    ratio = _milliseconds(item, runner) / _milliseconds(item, Runner.BARE_UNTOLD)
+    name = f"CPU at most {MOST_OF_UNTOLD} of that without events"
+    return {name: judged(ratio, "", is_met=ratio <= MOST_OF_UNTOLD)}
 
 
 def _wall(item: Comparison, runner: Runner) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sync_pipeline.access.classification.classes import AccountClass
 from sync_pipeline.access.classification.subject import Population, Subject
 from sync_pipeline.access.events.powers import GONE
+from sync_pipeline.access.findings.apart import everybody_of, without_everybody
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.event import Event, EventKind, EventOrigin
 from sync_pipeline.model.finding import Severity
@@ -30,16 +31,39 @@ class ClassChange:
         """Yield which classes accounts came into and left.
 
         Those that changed are looked at, and who has one of them as a role through any chain. What
-        everybody gets is told of who stands for everybody.
+        everybody gets is told of who stands for everybody; of others what they have beside that.
         """
         then, now = self.before.judged.world.accounts, self.now.judged.world.accounts
+        everybody = {*everybody_of(self.before.judged), *everybody_of(self.now.judged)}
+        of_all: dict[str, bool] = {}
+        apart: list[ClassChange] = []
         for name in sorted(concerned(changed, (then, now))):
-            was, subject = _subject(self.before, name), _subject(self.now, name)
             for item in classes:
-                had = was is not None and item.matches(was)
-                has = subject is not None and item.matches(subject)
+                had, has = self.sides(item, name)
+                if (had or has) and name not in everybody:
+                    if item.name not in of_all:
+                        of_all[item.name] = any(any(self.sides(item, one)) for one in everybody)
+                    if of_all[item.name]:
+                        apart = apart or [self._apart()]
+                        had, has = apart[0].sides(item, name)
                 if had is not has:
                     yield self._event(item, name, origin, has=has)
+
+    def sides(self, item: AccountClass, name: str) -> tuple[bool, bool]:
+        """Return whether an account was in a class before, and is now."""
+        was, subject = _subject(self.before, name), _subject(self.now, name)
+        return (
+            was is not None and item.matches(was),
+            subject is not None and item.matches(subject),
+        )
+
+    def _apart(self) -> ClassChange:
+        """Return the same accounts as if everybody had nothing."""
+        before, now = (
+            Population(side.instance, without_everybody(side.judged))
+            for side in (self.before, self.now)
+        )
+        return ClassChange(before, now, self.appeared)
 
     def _event(self, item: AccountClass, name: str, origin: EventOrigin, *, has: bool) -> Event:
         kind = EventKind.POWER_GAINED if has else EventKind.POWER_LOST

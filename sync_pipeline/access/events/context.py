@@ -14,13 +14,11 @@ class EventContext:
     """Whose events they are, and what is known of the accounts beside what was found.
 
     `appeared` are accounts that are there or back by the sync, and `gone` those that are not any
-    more. `is_everybody` says of an account whether it stands for all others. `is_shown` says of a
-    finding whether somebody asks for it: its rule is on, and nobody accepted it. Powers are told
-    whatever it says.
+    more. `is_shown` says of a finding whether somebody asks for it: its rule is on, and nobody
+    accepted it. Powers are told whatever it says.
     """
 
     origin: EventOrigin
     appeared: frozenset[str]
     gone: frozenset[str]
-    is_everybody: Callable[[str], bool]
     is_shown: Callable[[Finding], bool]

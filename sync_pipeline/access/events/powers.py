@@ -2,14 +2,14 @@
 
 The rules of findings decide who has which power, and by which path, so that an event, `findings`
 and `access` never say different things. Nobody's choice of rules is asked here. As those rules do,
-the greatest power of an account is told: a superuser has all others.
+the greatest power of an account is told: a superuser has all others. What everybody has is told of
+who stands for them, and what an account has beside that, of the account.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 
 from sync_pipeline.access.events.context import EventContext
 from sync_pipeline.access.findings.dangers import dangerous
@@ -42,33 +42,12 @@ def power_of(item: Finding) -> PowerKind | None:
 def power_events(changes: FindingChanges, context: EventContext) -> Iterator[Event]:
     """Yield who gained or lost a power, or appeared with one, by account."""
     gained, lost = _by_account(changes.opened), _by_account(changes.resolved)
-    lost_by_all = frozenset(
-        kind for account, own in lost.items() if context.is_everybody(account) for kind in own
-    )
     for account in sorted({*gained, *lost}):
         own, was = gained.get(account, {}), lost.get(account, {})
-        if not context.is_everybody(account):
-            own = _but_by_all(own, frozenset(), context)
-            was = _but_by_all(was, lost_by_all, context)
         if account in context.appeared:
             yield from _appeared(own, context)
         else:
-            # Also what everybody has holds all that an account had: that is not lost.
-            within = _Within(gained.get(account, {}), lost.get(account, {}))
-            yield from _changed(own, was, within, context)
-
-
-def _but_by_all(found: _Found, by_all: Container[PowerKind], context: EventContext) -> _Found:
-    """Return what an account has not as everybody does: of who stands for them it is told.
-
-    `by_all` counts where the way by which it had a power is lost.
-    """
-    return {
-        kind: item
-        for kind, item in found.items()
-        if not any(context.is_everybody(step.account) for step in item.path[1:])
-        and (item.path or kind not in by_all)
-    }
+            yield from _changed(own, was, context)
 
 
 def _by_account(items: Iterable[Finding]) -> Mapping[str, _Found]:
@@ -95,36 +74,18 @@ def _appeared(gained: _Found, context: EventContext) -> Iterator[Event]:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Within:
-    """What came and went of an account, whoever else has it: what a greater power held is no news.
+def _changed(gained: _Found, lost: _Found, context: EventContext) -> Iterator[Event]:
+    """Yield the changes of an account that was there.
 
-    Where it had all, or has all, what is less was there, and is there still.
+    Where it had all, or has all, what is less was there, and is there still: that is no news.
     """
-
-    gained: _Found
-    lost: _Found
-
-    def is_new(self, kind: PowerKind) -> bool:
-        """Return whether a power is none that a greater one held before."""
-        return _is_greater(kind, self.lost)
-
-    def is_over(self, kind: PowerKind) -> bool:
-        """Return whether a power is none that a greater one holds now."""
-        return _is_greater(kind, self.gained)
-
-
-def _changed(
-    gained: _Found, lost: _Found, within: _Within, context: EventContext
-) -> Iterator[Event]:
-    """Yield the changes of an account that was there."""
     for kind in PowerKind:
         was, item = lost.get(kind), gained.get(kind)
-        if item is not None and within.is_new(kind):
+        if item is not None and _is_greater(kind, lost):
             before = _held(was) if was else _others(lost, kind)
             if was is None or _names(item) - _names(was):
                 yield _event(EventKind.POWER_GAINED, kind, item, context, before, _held(item))
-        if was is not None and within.is_over(kind):
+        if was is not None and _is_greater(kind, gained):
             after = _held(item) if item else _others(gained, kind)
             if item is None or _names(was) - _names(item):
                 after = GONE if was.account in context.gone else after

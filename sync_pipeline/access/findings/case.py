@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sync_pipeline.access.findings.apart import apart_from_all, own_powers
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.base import ReadsThrough
 from sync_pipeline.engines.registry import ENGINES
@@ -62,6 +63,7 @@ class Case:
     _found: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     _listed: list[datetime] = field(default_factory=list, repr=False)
     _members: dict[str, list[str]] = field(default_factory=dict, repr=False)
+    _apart: list[Judged | None] = field(default_factory=list, repr=False)
 
     @property
     def listed_at(self) -> datetime | None:
@@ -94,6 +96,12 @@ class Case:
     def powers(self, account: str, *kinds: PowerKind) -> tuple[Power, ...]:
         """Return the powers of these kinds, or of all."""
         return self.judged.powers(account, *kinds)
+
+    def own_powers(self, account: str, *kinds: PowerKind) -> tuple[Power, ...]:
+        """Return the powers of these kinds that an account has not only as everybody has them."""
+        if not self._apart:
+            self._apart.append(apart_from_all(self.judged))
+        return own_powers(self.judged, self._apart[0], account, kinds)
 
     def is_everyone(self, account: str) -> bool:
         """Return whether the account stands for all others."""

@@ -56,15 +56,14 @@ def dangerous(rule: Rule, case: Case) -> Iterator[Finding]:
 def _told(case: Case, state: AccountState) -> list[tuple[Power, Danger]]:
     """Return what is to be said of an account, the worst first."""
     is_engines = case.is_expected(state.name) and not case.is_everyone(state.name)
-    if is_engines or case.powers(state.name, PowerKind.SUPERUSER, PowerKind.ADMINISTRATOR):
+    if is_engines or case.own_powers(state.name, PowerKind.SUPERUSER, PowerKind.ADMINISTRATOR):
         return []
     own = _own_grants(case) if case.is_branch(state.name) else ""
     found = [
         (power, power.danger)
-        for power in case.powers(state.name, PowerKind.DANGEROUS)
+        for power in case.own_powers(state.name, PowerKind.DANGEROUS)
         if power.danger
         and not power.is_inherent
-        and not _is_of_all(case, power)
         # What the script of sync-pipeline grants gives the account is needed.
         and f" {power.source} " not in own
     ]
@@ -76,12 +75,6 @@ def _own_grants(case: Case) -> str:
     engine = ENGINES[case.judged.world.engine]
     chosen = "\n".join(note.optional for note in engine.grant_notes)
     return f"{engine.grants_script('monitor', '%', ())}\n{chosen}"
-
-
-def _is_of_all(case: Case, power: Power) -> bool:
-    """Return whether an account has it as everybody does: it is a finding of PUBLIC."""
-    own, last = power.path[0].account, power.path[-1].account
-    return last != own and case.is_everyone(last)
 
 
 def _finding(

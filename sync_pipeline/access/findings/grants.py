@@ -43,7 +43,7 @@ def grant_option(rule: Rule, case: Case) -> Iterator[Finding]:
         if (
             not grants
             or case.is_expected(state.name)
-            or case.powers(state.name, PowerKind.SUPERUSER)
+            or case.own_powers(state.name, PowerKind.SUPERUSER)
         ):
             continue
         texts = [f"{grant.privilege} on {grant.securable}" for grant in grants]

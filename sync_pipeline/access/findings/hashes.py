@@ -66,7 +66,7 @@ def _is_left_out(case: Case, state: AccountState) -> bool:
     is_engines = case.is_expected(state.name) and not case.is_everyone(state.name)
     if state.name in case.read_through() and not case.gets_in(state):
         return True
-    return is_engines or bool(case.powers(state.name, PowerKind.SUPERUSER))
+    return is_engines or bool(case.own_powers(state.name, PowerKind.SUPERUSER))
 
 
 def _readers(

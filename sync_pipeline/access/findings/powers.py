@@ -51,7 +51,7 @@ def superuser(rule: Rule, case: Case) -> Iterator[Finding]:
 def administrator(rule: Rule, case: Case) -> Iterator[Finding]:
     """Yield the accounts with the role that stands in for a superuser."""
     for state in case.states():
-        if not case.powers(state.name, PowerKind.SUPERUSER):
+        if not case.own_powers(state.name, PowerKind.SUPERUSER):
             yield from _power(rule, case, state, PowerKind.ADMINISTRATOR)
 
 
@@ -72,13 +72,13 @@ def grant_admin(rule: Rule, case: Case) -> Iterator[Finding]:
     """Yield the accounts that may give away more than they have."""
     for state in case.states():
         # A superuser or administrator may grant as well: one finding says it.
-        if not case.powers(state.name, PowerKind.SUPERUSER, PowerKind.ADMINISTRATOR):
+        if not case.own_powers(state.name, PowerKind.SUPERUSER, PowerKind.ADMINISTRATOR):
             yield from _power(rule, case, state, PowerKind.GRANT_ADMIN)
 
 
 def _power(rule: Rule, case: Case, state: AccountState, kind: PowerKind) -> Iterator[Finding]:
     # What the server made an account for is nobody's to change; its members have the finding.
-    powers = [power for power in case.powers(state.name, kind) if not power.is_inherent]
+    powers = [power for power in case.own_powers(state.name, kind) if not power.is_inherent]
     if not powers:
         return
     best = powers[0]

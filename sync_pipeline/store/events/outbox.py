@@ -9,14 +9,25 @@ have the same one; while one is sent, the time of the next try keeps others from
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, false, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    false,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from sync_pipeline.model.event import EventKind
-from sync_pipeline.model.route import Arrived, OutboxLine, Outgoing, RouteState
+from sync_pipeline.model.route import Arrived, OutboxLine, Outgoing, RouteState, RouteTimes
 from sync_pipeline.store.database import Database, among, insert_rows, inserting
 from sync_pipeline.store.events.outbox_reads import (
     DUE,
@@ -48,8 +59,13 @@ class OutboxStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def is_idle(self, names: Sequence[str], now: datetime) -> bool:
-        """Return whether nothing is to be taken or sent, and no route is new: a cheap look."""
+    def is_idle(
+        self, names: Sequence[str], now: datetime, quiet: Collection[str] = frozenset()
+    ) -> bool:
+        """Return whether nothing is to be taken or sent, and no route is new: a cheap look.
+
+        What a `quiet` route has to tell waits.
+        """
         of_route = messages.c.route == routes.c.route, messages.c.sent_at.is_(None)
         due = is_due(now), lines.c.route == routes.c.route
         is_on_its_way = select(messages.c.id).where(*of_route).exists()
@@ -61,8 +77,26 @@ class OutboxStore:
                 return False
             known = {row.route: row for row in connection.execute(query)}
         return set(names) <= known.keys() and not any(
-            known[name].has_work and not _is_left_alone(known[name], now) for name in names
+            known[name].has_work and not _is_left_alone(known[name], now)
+            for name in names
+            if name not in quiet
         )
+
+    def keep_times(self, times: Iterable[RouteTimes], now: datetime, *, oldest: timedelta) -> None:
+        """Let what was due wait for the end of quiet hours, and nothing for longer than it may.
+
+        The first is of what a channel or the daemon was away for, and no older than `oldest`: it
+        is counted else. The second is of a clock that was wrong, and of a route that has other
+        times now.
+        """
+        moves = [move for item in times for move in _moves(item, now, now - oldest)]
+        is_any = or_(false(), *(where for where, _ in moves))
+        with self._database.read() as connection:
+            if connection.execute(select(lines.c.id).where(is_any).limit(1)).first() is None:
+                return
+        with self._database.write() as connection:
+            for where, moment in moves:
+                connection.execute(update(lines).where(where).values(due_at=moment))
 
     def introduce(self, names: Sequence[str], decide: Decide) -> None:
         """Remember new routes, which are told first of what is overdue."""
@@ -177,6 +211,20 @@ class OutboxStore:
     def _lock(self, connection: Connection, name: str) -> Row[Any] | None:
         query = select(routes).where(routes.c.route == name)
         return connection.execute(query.with_for_update()).first()
+
+
+def _moves(
+    times: RouteTimes, now: datetime, oldest: datetime
+) -> Iterator[tuple[ColumnElement[bool], datetime]]:
+    """Yield which lines of a route are to have another time, and which."""
+    own = lines.c.route == times.name
+    if times.tells_from > now:
+        unsent = select(messages.c.id).where(
+            messages.c.route == times.name, messages.c.sent_at.is_(None)
+        )
+        is_due_now = lines.c.due_at.between(oldest, now)
+        yield and_(own, is_due_now, or_(DUE, lines.c.message_id.in_(unsent))), times.tells_from
+    yield and_(own, DUE, lines.c.due_at > times.tells_by), times.tells_by
 
 
 def _is_left_alone(route: Row[Any], now: datetime) -> bool:

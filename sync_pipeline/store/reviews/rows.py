@@ -184,7 +184,9 @@ def _told(
         return ()
     now = by_key(seen)
     if new.telling.before is not None:
-        return new.telling.events(FindingChanges.between(by_key(new.telling.before), now))
+        again = by_key(new.telling.before)
+        known = {key: _as_seen(item, before.get(key)) for key, item in again.items()}
+        return new.telling.events(FindingChanges.between(known, now))
     if state.basis != new.marks.basis or state.world != new.accounts:
         return ()
     then = {
@@ -195,9 +197,16 @@ def _told(
     if 0 < len(then) <= _MOST_UNPACKED:
         blob = connection.execute(_FOUND, {"of_id": instance_id}).scalar_one()
         then.update(_as_found(blob, then, new.examined))
-        then = {key: replace(item, steps=before[key].seen.steps) for key, item in then.items()}
+        then = {key: _as_seen(item, before[key]) for key, item in then.items()}
     others = {key: item for key, item in now.items() if key in then or key not in before}
     return new.telling.events(FindingChanges.between(then, others))
+
+
+def _as_seen(item: Finding, kept: Open | None) -> Finding:
+    """Return a finding with since when it is there, and how bad it was, where that is kept."""
+    if kept is None:
+        return item
+    return replace(item, first_seen=kept.seen.first_seen, steps=kept.seen.steps)
 
 
 def _as_stored(key: FindingKey, item: Open, examined: Examined) -> Finding:
@@ -206,6 +215,7 @@ def _as_stored(key: FindingKey, item: Open, examined: Examined) -> Finding:
         *(examined.instance, examined.engine, account, rule, item.severity, ""),
         about=about_of(about),
         first_seen=item.seen.first_seen,
+        steps=item.seen.steps,
     )
 
 

@@ -184,7 +184,7 @@ class Reviews:
             marks = ReviewMarks(self._reviewer.basis(instance), listing, kept.rows_now)
             if not loaded.stored.is_damaged:
                 counted = self._counting.counted(self._known(instance, examined))
-                telling = self._telling(instance, loaded, kept, examined)
+                telling = self._telling(instance, kept, examined)
                 new = NewReview(examined, kept.accounts_now, marks, self.now, counted, telling)
                 turn = self._kept(kept, new)
         packed = self.deps.store.reviews.packed(examined.namesakes)
@@ -193,14 +193,12 @@ class Reviews:
         examined = replace(examined, findings=found, namesakes=())
         return Reviewed(instance, examined, packed, turn, kept.is_compared)
 
-    def _telling(
-        self, instance: Instance, loaded: LoadedInstance, kept: KeptReview, examined: Examined
-    ) -> Telling | None:
+    def _telling(self, instance: Instance, kept: KeptReview, examined: Examined) -> Telling | None:
         """Return how what only the time or the databases changed is told; None: it is more."""
         is_listed_as_then = kept.is_unlisted == examined.is_unlisted
         if kept.accounts != kept.accounts_now or not is_listed_as_then:
             return None
-        teller = Teller(loaded.judged, self._counting)
+        teller = Teller(self._counting)
         return Telling(teller.told(EventOrigin(instance.id, instance.name, self.now)))
 
     def _loaded(self, instance: Instance) -> LoadedInstance:

@@ -156,7 +156,7 @@ def _powers_unreviewed(
         for item in (was, judged)
     )
     appeared = (*result.created, *result.reactivated)
-    teller = Teller(judged, None, appeared, result.deactivated)
+    teller = Teller(None, appeared, result.deactivated)
     return teller.powers(news.origin, FindingChanges.between(before, found))
 
 
@@ -201,7 +201,7 @@ def _review_of_sync(
         then = reviewer.case(instance, was, listed.databases, changed, use)
         before = examine(then, RULES).findings
     appeared = (*result.created, *result.reactivated)
-    teller = Teller(judged, counting, appeared, result.deactivated)
+    teller = Teller(counting, appeared, result.deactivated)
     return replace(new, telling=Telling(teller.told(news.origin), before))
 
 

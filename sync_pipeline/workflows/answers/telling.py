@@ -1,4 +1,4 @@
-"""How a review tells what it changes: which findings somebody asks for, and who they are of."""
+"""How a review tells what it changes, and which findings somebody asks for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from functools import partial
 from sync_pipeline.access.events.context import EventContext
 from sync_pipeline.access.events.findings import events_of
 from sync_pipeline.access.events.powers import power_events
-from sync_pipeline.access.judged import Judged
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.event import Event, EventOrigin
 from sync_pipeline.model.finding import Finding
@@ -32,7 +31,6 @@ def counting_of(deps: SyncDeps) -> Counting | None:
 class Teller:
     """Makes the events of a review. Where the findings file is not valid, all is told."""
 
-    judged: Judged
     counting: Counting | None
     appeared: Collection[str] = field(default=())
     gone: Collection[str] = field(default=())
@@ -50,7 +48,6 @@ class Teller:
             origin,
             frozenset(self.appeared),
             frozenset(self.gone),
-            self.judged.rules.is_everyone,
             _all if self.counting is None else self.counting.is_shown,
         )
 

@@ -11,7 +11,7 @@ from sync_pipeline.notify.channel import Channel
 from sync_pipeline.notify.channels import channel_of
 from sync_pipeline.notify.delivery import Delivery, as_delivered, deliver
 from sync_pipeline.notify.matching import routes_for
-from sync_pipeline.notify.timing import due_at
+from sync_pipeline.notify.timing import due_at, times_of
 from sync_pipeline.report.alerts import news_alert, trial_alert
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -45,7 +45,12 @@ def tell_news(
     routes = {item.name: item for item in alerting.routes}
     names = list(routes)
     outbox, now = deps.store.outbox, deps.clock()
-    if outbox.is_idle(names, now):
+    zone = ZoneInfo(deps.settings.time_zone)
+    oldest = timedelta(hours=deps.settings.alert_oldest_hours)
+    times = [times_of(item, now, zone) for item in alerting.routes]
+    outbox.keep_times(times, now, oldest=oldest)
+    quiet = {item.name for item in times if item.tells_from > now}
+    if outbox.is_idle(names, now, quiet):
         return ()
     decide = decide_by(alerting, deps.settings, latest=now)
     # What was overdue before a route was there is as new to it as if it had happened now.
@@ -53,8 +58,8 @@ def tell_news(
     for _ in range(MOST_TAKEN):
         if not outbox.take(decide, now):
             break
-    oldest = timedelta(hours=deps.settings.alert_oldest_hours)
-    messages = outbox.claim(names, now, oldest=oldest, pause=PAUSE)
+    awake = [name for name in names if name not in quiet]
+    messages = outbox.claim(awake, now, oldest=oldest, pause=PAUSE)
     done = dict(_send(deps, routes, channels, messages))
     return tuple(done[place] for place in sorted(done))
 

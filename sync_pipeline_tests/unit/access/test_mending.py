@@ -270,11 +270,15 @@ class TestEmulated:
         assert len(finding.undo.splitlines()) == len(finding.fix.splitlines()), finding
 
     def test_what_all_have_is_taken_only_where_that_ends_it(self) -> None:
-        text = f"user sales.ted ted; grant CONTROL to sales.public{self.BOSS}"
+        grant = "grant CONTROL to sales"
+        text = f"user sales.ted ted; user sales.amy amy; {grant}.public; {grant}.ted{self.BOSS}"
         said = found(world := sqlserver.world(text), SqlServerAccess(world))
         fix = "USE [sales]; REVOKE CONTROL ON DATABASE::[sales] FROM [public];"
-        for name in ("public", "ted"):
-            assert said["grant-admin", f"[sales].[{name}]"].fix == fix
+        assert said["grant-admin", "[sales].[public]"].fix == fix
+        # What she has as all have is found of the one that stands for them.
+        assert ("grant-admin", "[sales].[amy]") not in said
+        own = fix.replace("[public]", "[ted]")
+        assert said["grant-admin", "[sales].[ted]"].fix == f"{own}\n{fix}"
         assert said["grant-admin", "[sales].[public]"].left == ""
         assert "all accounts lose it" in said["grant-admin", "[sales].[ted]"].left
         owner = said["grant-admin", "[sales].[dbo]"]

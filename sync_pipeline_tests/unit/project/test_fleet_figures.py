@@ -78,3 +78,11 @@ def test_a_second_sync_is_held_to_what_reading_alone_takes() -> None:
     assert told == ["1.1: yes", "10 ms: yes"]
     assert list(steady_targets(slow, threaded, [same, slow]).values()) == ["1.5: no", "1.18: no"]
     assert steady_targets(same, collect, [same]) == {}
+
+
+def test_events_are_held_to_what_the_same_takes_without_them() -> None:
+    told, untold = Runner.BARE_STORE, Runner.BARE_UNTOLD
+    runs = {untold: measured(100, 20, wall=10), told: measured(100, 22, wall=10)}
+    item = Comparison(100, "sqlite", NO_WAITS, runs, {}, 0.01)
+    assert steady_targets(item, untold, [item]) == {}
+    assert list(steady_targets(item, told, [item]).values()) == ["1.1: no"]
