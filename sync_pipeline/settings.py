@@ -28,6 +28,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from sync_pipeline.categories import Category, reading_categories
 from sync_pipeline.cron_line import fault_of
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.ports import UI_PORT
 
 PREFIX = "SYNC_PIPELINE_"
 DAGSTER_YAML = "dagster.yaml"
@@ -437,7 +438,7 @@ class Settings(BaseSettings):
         "separated: dba:*,billing:team=billing. The tag * is all, the group * is everybody.",
     )
     console_dagster_ui: str = Field(
-        default="http://127.0.0.1:3000",
+        default=f"http://127.0.0.1:{UI_PORT}",
         description="Address of Dagster's UI, to which the console links runs; empty: no links.",
     )
     console_url: str = Field(

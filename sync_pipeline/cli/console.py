@@ -23,6 +23,7 @@ from sync_pipeline.cli.options import with_options
 from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.viewer import ConsoleToken, Role
+from sync_pipeline.ports import CONSOLE_PORT
 
 app = typer.Typer(
     help="Serve the pages and the API that answer, and make the tokens for them.",
@@ -31,7 +32,6 @@ app = typer.Typer(
 tokens = typer.Typer(help="Tokens with which people and programs come in.", no_args_is_help=True)
 app.add_typer(tokens, name="tokens")
 
-PORT = 3080
 MOST_OF_EACH, MOST_PAGES = 5000, 200
 WHO_CAN = "--who-can"
 
@@ -64,7 +64,9 @@ NameArgument = Annotated[str, typer.Argument(help="Of the person or the program.
 @app.callback()
 def console(
     context: typer.Context,
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the console.")] = PORT,
+    port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="Port of the console.")
+    ] = CONSOLE_PORT,
     host: Annotated[
         str, typer.Option(help="Address of the console; another than loopback needs a token.")
     ] = "127.0.0.1",

@@ -14,11 +14,11 @@ import typer
 
 from sync_pipeline.cli.context import dependencies, say
 from sync_pipeline.errors import SyncError
+from sync_pipeline.ports import UI_PORT
 
 if TYPE_CHECKING:
     from sync_pipeline.model.daemon_lease import DaemonLease
 
-UI_PORT = 3000
 SECONDS_TO_ANSWER = 5.0
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -27,7 +27,9 @@ def health(
     port: Annotated[
         list[int] | None,
         typer.Option(
-            min=1, max=65_535, help="Of this machine, to be answered at; several times. Else 3000."
+            min=1,
+            max=65_535,
+            help=f"Of this machine, to be answered at; several times. Else {UI_PORT}.",
         ),
     ] = None,
     *,

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from sync_pipeline.cli.context import require_name
+from sync_pipeline.ports import CONSOLE_PORT, UI_PORT
 
 
 def up(
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the UI.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the UI.")] = UI_PORT,
     host: Annotated[
         str, typer.Option(help="Address of the UI; it has no login, so keep it private.")
     ] = "127.0.0.1",
@@ -22,7 +23,11 @@ def up(
     ] = False,
     console_port: Annotated[
         int | None,
-        typer.Option(min=1, max=65_535, help="Port of the console, at the same address; 3080 say."),
+        typer.Option(
+            min=1,
+            max=65_535,
+            help=f"Port of the console, at the same address; {CONSOLE_PORT} say.",
+        ),
     ] = None,
 ) -> None:
     """Start the Dagster UI and the daemon that runs schedules and sensors.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 from sync_pipeline.engines.sqlserver.wire.drivers import choose_driver, load_pyodbc
@@ -18,9 +19,18 @@ _VERSION = re.compile(r"[\w.+-]{1,40}")
 
 def _package(module: str) -> Loaded:
     def loaded(_: Settings) -> str:
-        return _versioned(module, getattr(importlib.import_module(module), "__version__", ""))
+        importlib.import_module(module)
+        return _versioned(module, version_of(module))
 
     return loaded
+
+
+def version_of(package: str) -> str:
+    """Return what was installed; PyMySQL says of itself the version of another, as MySQLdb."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _odbc(settings: Settings) -> str:

@@ -1,7 +1,7 @@
 """Passwords that are changed while a run reads: no account is locked, and no secret gets out.
 
-PostgreSQL and MariaDB are real and count what they reject themselves. The places are Vault, as a
-server of ours that speaks its interface, and AWS Secrets Manager, which is moto's.
+PostgreSQL, MariaDB and MySQL are real and count what they reject themselves. The places are Vault,
+as a server of ours that speaks its interface, and AWS Secrets Manager, which is moto's.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from psycopg import sql
 
 from sync_pipeline.engines.base import Connection, Engine, Target
 from sync_pipeline.engines.mariadb.engine import MariaDb
+from sync_pipeline.engines.mysql.engine import MySql
 from sync_pipeline.engines.postgresql.engine import PostgreSql
 from sync_pipeline.engines.postgresql.wire import connection as postgresql_wire
 from sync_pipeline.errors import AuthenticationError
@@ -49,8 +50,11 @@ from workbench.servers.secret_places import FakeVault, vault
 DEBIANS = 15
 DATABASES = ("first", "second")
 FEW = 3
-"""So many wrong passwords in a row, and MariaDB admits the account no more."""
-EACH = 3
+"""So many wrong passwords in a row, and MariaDB and MySQL admit the account no more."""
+LOCKING = f"FAILED_LOGIN_ATTEMPTS {FEW} PASSWORD_LOCK_TIME UNBOUNDED"
+ALL = 6
+MANY_CONNECTIONS = frozenset({EngineName.POSTGRESQL})
+"""One for each database."""
 RELOAD = sql.SQL("SELECT pg_reload_conf()")
 
 
@@ -60,8 +64,11 @@ class Servers:
 
     postgresql: RunningServer
     mariadb: RunningServer
+    mysql: Callable[[], RunningServer]
 
     def of(self, engine: EngineName) -> RunningServer:
+        if engine is EngineName.MYSQL:
+            return self.mysql()
         return self.postgresql if engine is EngineName.POSTGRESQL else self.mariadb
 
     def rejected(self, engine: EngineName, account: str) -> int:
@@ -70,7 +77,7 @@ class Servers:
         if engine is EngineName.POSTGRESQL:
             return rejected_by_postgresql(self.postgresql, account)
         text = directory.with_name(f"{directory.name}.log").read_text(errors="replace")
-        return len(re.findall(f"Access denied for user '{account}'", text))
+        return len(re.findall(f"Access denied for user '{account}'@'[^']*' \\(using", text))
 
 
 def rejected_by_postgresql(server: RunningServer, account: str) -> int:
@@ -94,7 +101,9 @@ def as_root(server: RunningServer, *statements: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Servers]:
     found = mariadb.installation()
     if found is None:
         pytest.fail("MariaDB is not installed: apt-get install mariadb-server")
@@ -107,7 +116,15 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         asking(first)
         for name in DATABASES:
             as_postgres(first, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield Servers(first, second)
+        yield Servers(first, second, lambda: request.getfixturevalue("told_mysql"))
+
+
+@pytest.fixture(scope="module")
+def told_mysql(mysql_server: RunningServer) -> Iterator[RunningServer]:
+    """Return MySQL, which writes down whom it rejects where it is told to write notes."""
+    as_root(mysql_server, "SET GLOBAL log_error_verbosity = 3")
+    yield mysql_server
+    as_root(mysql_server, "SET GLOBAL log_error_verbosity = DEFAULT")
 
 
 def asking(server: RunningServer) -> None:
@@ -165,9 +182,9 @@ class Account:
         if self.engine is EngineName.POSTGRESQL:
             self._alter("CREATE ROLE {} LOGIN IN ROLE pg_monitor PASSWORD {}", self.secret)
         else:
-            name = f"'{self.name}'@'127.0.0.1'"
-            create = f"CREATE USER {name} IDENTIFIED BY '{self.secret}'"
-            as_root(server, create, f"GRANT SELECT, PROCESS, SHOW DATABASES ON *.* TO {name}")
+            locking = LOCKING if self.engine is EngineName.MYSQL else ""
+            create = f"CREATE USER {self.user} IDENTIFIED BY '{self.secret}' {locking}"
+            as_root(server, create, f"GRANT SELECT, PROCESS, SHOW DATABASES ON *.* TO {self.user}")
         self.keep(self.secret)
 
     def end(self) -> None:
@@ -175,19 +192,24 @@ class Account:
             drop = sql.SQL("DROP ROLE {}").format(sql.Identifier(self.name))
             as_postgres(self.servers.postgresql, drop)
         else:
-            as_root(self.servers.mariadb, f"DROP USER '{self.name}'@'127.0.0.1'")
+            self.as_root(f"DROP USER {self.user}")
 
     def on_the_server(self) -> None:
         if self.engine is EngineName.POSTGRESQL:
             self._alter("ALTER ROLE {} PASSWORD {}", self.next)
         else:
-            as_root(
-                self.servers.mariadb,
-                f"ALTER USER '{self.name}'@'127.0.0.1' IDENTIFIED BY '{self.next}'",
-            )
+            self.as_root(f"ALTER USER {self.user} IDENTIFIED BY '{self.next}'")
 
     def in_the_place(self) -> None:
         self.keep(self.next)
+
+    @property
+    def user(self) -> str:
+        """The account as MariaDB and MySQL name it."""
+        return f"'{self.name}'@'127.0.0.1'"
+
+    def as_root(self, *statements: str) -> None:
+        as_root(self.servers.of(self.engine), *statements)
 
     @property
     def rejected(self) -> int:
@@ -235,7 +257,7 @@ def command_lines() -> Iterator[bytes]:
 def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
     made = Moments()
 
-    def told(kind: type[PostgreSql | MariaDb]) -> None:
+    def told(kind: type[PostgreSql | MariaDb | MySql]) -> None:
         real = kind.connect
 
         def connect(self: Engine, target: Target, database: str | None = None) -> Connection:
@@ -246,6 +268,7 @@ def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
 
     told(PostgreSql)
     told(MariaDb)
+    told(MySql)
     return made
 
 
@@ -278,7 +301,8 @@ class Rotated:
             host=server.host,
             port=server.port,
             credential=name,
-            tls=TlsOptions(TlsMode.DISABLE),
+            # Over it MySQL has the password itself; else a form that only a name of ours permits.
+            tls=TlsOptions(TlsMode.REQUIRE if engine is EngineName.MYSQL else TlsMode.DISABLE),
             database=server.database or None,
             timeouts=Timeouts(connect_seconds=20, statement_seconds=60, total_seconds=120),
         )
@@ -350,21 +374,28 @@ def planned(
     return late
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    ("seed", "kinds"),
+    [
+        (0, (EngineName.POSTGRESQL, EngineName.MARIADB)),
+        (1, (EngineName.POSTGRESQL, EngineName.MARIADB, EngineName.MYSQL)),
+    ],
+)
 def test_a_rotation_in_the_middle_of_a_run_locks_nobody_out_and_tells_nobody(
     rotated: Rotated,
     moments: Moments,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
     seed: int,
+    kinds: tuple[EngineName, ...],
 ) -> None:
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.DEBUG, "sync_pipeline")
-    kinds = (EngineName.POSTGRESQL, EngineName.MARIADB)
-    accounts = [rotated.add(kind, number) for kind in kinds for number in range(EACH)]
+    accounts = [rotated.add(kind, number) for kind in kinds for number in range(ALL // len(kinds))]
     by_name = {item.name: item for item in accounts}
     assert {item.status for item in rotated.run().values()} == {RecordStatus.COMPLETED}
-    assert all(moments.seen[item.name] > len(DATABASES) for item in accounts[:EACH])
+    for item in accounts:
+        assert (moments.seen[item.name] > len(DATABASES)) is (item.engine in MANY_CONNECTIONS), item
     late = planned(accounts, moments, random.Random(seed))
     early = {name for name, second in late.items() if second == by_name[name].on_the_server}
     # Whatever has its new secret in its place by then is read.
@@ -406,7 +437,7 @@ def test_a_rotation_between_two_databases_costs_a_second_reading(
     assert whole == 3 + moments.seen[account.name]
 
 
-@pytest.mark.parametrize("engine", [EngineName.POSTGRESQL, EngineName.MARIADB])
+@pytest.mark.parametrize("engine", [EngineName.POSTGRESQL, EngineName.MARIADB, EngineName.MYSQL])
 def test_a_place_that_is_away_is_no_reason_to_send_what_was_rejected_again(
     rotated: Rotated, moments: Moments, engine: EngineName
 ) -> None:
@@ -421,6 +452,36 @@ def test_a_place_that_is_away_is_no_reason_to_send_what_was_rejected_again(
     account.in_the_place()
     assert rotated.run()[account.name].status is RecordStatus.COMPLETED
     assert account.rejected == 1
+
+
+def test_a_second_password_makes_the_order_of_no_matter(rotated: Rotated, moments: Moments) -> None:
+    """MySQL's dual passwords: the old one is good until it is discarded."""
+    account = rotated.add(EngineName.MYSQL, 1)
+    retain = f"ALTER USER {account.user} IDENTIFIED BY '{account.next}' RETAIN CURRENT PASSWORD"
+    moments.plan(account.name, 1, lambda: account.as_root(retain))
+    assert rotated.run()[account.name].status is RecordStatus.COMPLETED
+    account.in_the_place()
+    moments.begin()
+    discard = f"ALTER USER {account.user} DISCARD OLD PASSWORD"
+    moments.plan(account.name, 1, lambda: account.as_root(discard))
+    assert rotated.run()[account.name].status is RecordStatus.COMPLETED
+    assert account.rejected == 0
+
+
+def test_an_account_that_others_locked_is_tried_by_each_run(rotated: Rotated) -> None:
+    """The secret is right, and a server that has locked an account does not compare it."""
+    account = rotated.add(EngineName.MYSQL, 1)
+    server = rotated.servers.of(EngineName.MYSQL)
+    for _ in range(FEW):
+        with pytest.raises(pymysql.OperationalError):
+            pymysql.connect(
+                host=server.host, port=server.port, user=account.name, password="guessed"
+            )
+    record = rotated.run()[account.name]
+    assert (record.error_kind, account.rejected) == ("authentication", FEW - 1)
+    assert "ACCOUNT UNLOCK" in (record.error_message or "")
+    account.as_root(f"ALTER USER {account.user} ACCOUNT UNLOCK")
+    assert rotated.run()[account.name].status is RecordStatus.COMPLETED
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ from sync_pipeline.orchestration.instance import dagster_environment
 from sync_pipeline.orchestration.processes.system import Options, build_system
 from sync_pipeline.orchestration.runs.troubles import require_storage
 from sync_pipeline.orchestration.runtime.garbage import keep_what_was_imported
+from sync_pipeline.ports import UI_PORT
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.visible import VisibleFormatter
@@ -113,7 +114,7 @@ def main() -> int:
     """Serve what the command line names."""
     parser = argparse.ArgumentParser(prog="serve", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=3000)
+    parser.add_argument("--port", type=int, default=UI_PORT)
     parser.add_argument("--read-only", action="store_true")
     parser.add_argument("--console-port", type=int)
     handler = logging.StreamHandler(sys.stderr)

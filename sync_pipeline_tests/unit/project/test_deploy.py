@@ -22,6 +22,7 @@ from typer.main import get_command
 
 from sync_pipeline.cli.main import app
 from sync_pipeline.orchestration.processes import handover, launch, services
+from sync_pipeline.ports import CONSOLE_PORT, UI_PORT
 from sync_pipeline.settings import Settings, project_root, secret_variables
 from workbench.running.recipe import Context, Instruction, stages_of
 from workbench.servers import compose
@@ -160,6 +161,20 @@ def test_a_service_is_kept_watched_and_may_do_little(name: str) -> None:
         assert service["read_only"] is True
         assert [item.partition(":")[0] for item in service["tmpfs"]] == ["/tmp"]
         assert "cap_add" not in service
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_logs_are_bounded_by_a_driver_that_docker_and_podman_have(name: str) -> None:
+    logging = PLAIN["services"][name]["logging"]
+    assert logging["driver"] == "json-file"
+    assert set(logging["options"]) == {"max-size", "max-file"}
+
+
+def test_the_ports_are_those_of_the_commands() -> None:
+    ports = {name: PLAIN["services"][name]["ports"] for name in OURS}
+    here = {"pipeline": UI_PORT, "console": CONSOLE_PORT}
+    assert ports == {name: [f"127.0.0.1:{port}:{port}"] for name, port in here.items()}
+    assert IMAGE.all("EXPOSE") == (f"{UI_PORT} {CONSOLE_PORT}",)
 
 
 @pytest.mark.parametrize("name", SERVICES)
