@@ -31,14 +31,14 @@ from sync_pipeline.store.imports.schema import (
 )
 from sync_pipeline.store.imports.sizes import SIZE_WRITERS, SUM
 from sync_pipeline.store.sizes.schema import instance_size_stats
-from sync_pipeline.store.topics import Topic, note, note_registry
+from sync_pipeline.store.topics import note_registry
 
-_PERIODS = (ImportKind.DATABASE_PERIODS, ImportKind.INSTANCE_PERIODS)
 _WRITERS = {
     ImportKind.CREDENTIALS: put_registry,
     ImportKind.INSTANCES: put_registry,
     **SIZE_WRITERS,
-    **dict.fromkeys(_PERIODS, put_periods),
+    ImportKind.DATABASE_PERIODS: put_periods,
+    ImportKind.INSTANCE_PERIODS: put_periods,
     **HISTORY_WRITERS,
 }
 
@@ -111,7 +111,8 @@ class ImportStore:
             tally.add(after.tally)
             if rows:
                 tally.add(_WRITERS[after.kind](connection, source, rows, now))
-                _note(connection, after.kind, rows)
+                # All that a console keeps of whatever topic holds by this mark as well.
+                note_registry(connection)
             done = ImportMark(after.kind, after.place, after.is_done, tally)
             _save(connection, source, done)
             return done
@@ -191,16 +192,6 @@ class ImportStore:
             began = imported_sessions.c.started_at < sessions_before
             keys = ("source", "kind", "session_id")
             return gone + _delete_some(connection, imported_sessions, keys, began, limit)
-
-
-def _note(connection: Connection, kind: ImportKind, rows: Sequence[Any]) -> None:
-    """Say that what was added up of these instances is another sum now."""
-    if kind in (ImportKind.CREDENTIALS, ImportKind.INSTANCES):
-        note_registry(connection)
-    elif kind in _PERIODS:
-        note(connection, Topic.PERIODS, {row.instance_id for row in rows})
-    elif kind in SIZE_WRITERS:
-        note(connection, Topic.SIZES, {row.instance_id for row in rows})
 
 
 def _delete_some(
