@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -47,6 +48,7 @@ from sync_pipeline.workflows.importing.whalefall import (
 )
 from workbench.benches.command import CANARY, Command
 from workbench.benches.size_bench import SizeBench
+from workbench.running.asked_pages import Pages
 from workbench.servers.fixtures_store import store_database
 from workbench.servers.running import RunningServer
 from workbench.servers.whalefall import WhaleFallBench, sealed, whalefall_on
@@ -507,6 +509,22 @@ def test_the_last_size_of_each_table_is_taken_on_its_day(
         assert (found.collected_date, found.total_bytes) == (at, size * MIB)
     whale.run("DROP TABLE database_table_size_stats")
     assert import_whalefall(deps, source(whale)).marks[ImportKind.TABLE_SIZES].is_done
+
+
+def test_a_console_shows_days_and_periods_before_the_move(
+    whale: WhaleFallBench, deps: SyncDeps
+) -> None:
+    whale.fill(random.Random(4), days(40), instances=1)
+    import_whalefall(deps, source(whale))
+    pages = Pages(deps)
+    found = pages.get("/api/v1/capacity-instance", {"instance": "db0"}).json
+    assert found["facts"]["size_bytes"]
+    states = Counter(item["state"] for item in found["tables"]["days"]["items"])
+    assert states["imported"] > 20
+    assert states["measured"] == 0
+    assert any(item["average_bytes"] for item in found["tables"]["periods"]["items"])
+    assert found["tables"]["tables"]["items"][0]["table"] == "orders"
+    pages.close()
 
 
 def test_sums_that_a_console_keeps_are_marked_as_others_now(
