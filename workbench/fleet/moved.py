@@ -108,6 +108,6 @@ def _change(
     )
     kind = chance.choice(["add", "modify_privilege", "modify_other"])
     return ImportedChange(
-        number, item.id, name, kind, now - back, _id(number % SESSIONS, seed),
+        number, item.id, name, kind, now - back, _id(number % 10 % SESSIONS, seed),
         (f"granted SELECT ({word})",), json.dumps({"message": word}),
     )  # fmt: skip
