@@ -62,7 +62,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("console")
     home.chmod(0o700)
     store = Store.open(f"sqlite:///{home}/sync_pipeline.db")
-    fill(store, [Team("blue", 4, HOSTILE), Team("ruby", 2)], 7, sessions=2)
+    fill(store, [Team("blue", 4, HOSTILE), Team("ruby", 2)], 7, sessions=2, is_moved=True)
     then = changed_orders(store)
     store.close()
     port = free_port()

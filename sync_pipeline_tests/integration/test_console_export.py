@@ -66,7 +66,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     made = tmp_path_factory.mktemp("two"), tmp_path_factory.mktemp("one")
     for home, teams in zip(made, ((OTHER, OWN), (OWN,)), strict=True):
         store = Store.open(f"sqlite:///{home}/sync_pipeline.db")
-        fill(store, teams, 7, sessions=2)
+        fill(store, teams, 7, sessions=2, is_moved=True)
         store.close()
     return made
 

@@ -23,7 +23,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("moved")
     directory.chmod(0o700)
     store = Store.open(f"sqlite:///{directory}/sync_pipeline.db")
-    fill(store, [Team("blue", 2)], 7, sessions=1)
+    fill(store, [Team("blue", 2)], 7, sessions=1, is_moved=True)
     store.close()
     return directory
 

@@ -652,7 +652,7 @@ def test_more_instances_cost_no_more_statements(tmp_path: Path) -> None:
         home = tmp_path / str(size)
         home.mkdir()
         store = Store.open(f"sqlite:///{home}/sync_pipeline.db")
-        fill(store, [Team("blue", size)], 5, sessions=2, is_moved=False)
+        fill(store, [Team("blue", size)], 5, sessions=2)
         store.close()
         with reading(Settings(home=home), lambda: NOW) as deps:
             pages = Pages(deps)

@@ -68,7 +68,7 @@ def worlds(
         until = NOW.date() + timedelta(days=90)
         accepted = Suppression("%", f"{why}.", until, account="%app", given_by=why)
         store.acceptances.give(accepted, NOW)
-        fill(store, teams, seed, sessions=3)
+        fill(store, teams, seed, sessions=3, is_moved=True)
         store.close()
     settings = [Settings(home=directory, store_url=url, findings_file=rules) for url in urls]
     with (

@@ -67,7 +67,7 @@ def fill(
     sessions: int = 6,
     findings_file: Path | None = None,
     *,
-    is_moved: bool = True,
+    is_moved: bool = False,
 ) -> None:
     """Write the teams' instances and some sessions over all of them, the last one lately.
 
