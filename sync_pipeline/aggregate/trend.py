@@ -11,6 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
+from sync_pipeline.aggregate.boundary import aligned
 from sync_pipeline.model.growth import FORECAST_DAYS, Forecast, Growth, GrowthTrend, LimitKind
 from sync_pipeline.model.size import SizePoint
 
@@ -104,7 +105,7 @@ def _fit(known: Sequence[SizePoint]) -> _Line:
     origin = known[-1]
     # Relative to the last point: the differences keep their digits, whatever the size.
     days = np.array([float((item.collected_date - origin.collected_date).days) for item in known])
-    sizes = np.array([float((item.total_bytes or 0) - (origin.total_bytes or 0)) for item in known])
+    sizes = np.array([size - (origin.total_bytes or 0) for size in aligned(known)])
     season = find_season(days, sizes)
     line = _line(days, sizes if season is None else sizes - season.offsets)
     # The interval holds all days of a season.

@@ -38,7 +38,7 @@ CloudTag = Annotated[
 ]
 Engine = Annotated[list[EngineName] | None, typer.Option(help="Only this engine; several times.")]
 Environment = Annotated[str, typer.Option(help="Of those that are added.")]
-Tls = Annotated[TlsMode, typer.Option(help="Of those that are added.")]
+Tls = Annotated[TlsMode, typer.Option(help="Of those that are added, unless their list says more.")]
 TlsCa = Annotated[str, typer.Option(help="Of those that are added: a PEM file on this machine.")]
 
 
@@ -196,7 +196,7 @@ def _show(plan: Plan, output: Output, *, is_applied: bool) -> None:
         )
     else:
         rows = [_row(step) for step in plan.steps]
-        columns = ("step", "instance", "engine", "address", "platform", "listed in", "why")
+        columns = ("step", "instance", "engine", "address", "platform", "tls", "listed in", "why")
         notes = [f"Left out: {reason}." for reason in plan.left_out]
         output.show(columns, rows, "Nothing is to be done.", [*notes, *plan.gaps])
         tell = say_beside if output.is_csv else say
@@ -211,9 +211,18 @@ def _row(step: Step) -> tuple[object, ...]:
         str(item.engine),
         f"{item.host}:{item.port}",
         item.platform.service if item.platform else "",
+        str(item.tls.mode),
         step.origin.scope,
-        step.differences or ", ".join(item.tags),
+        _why(step),
     )
+
+
+def _why(step: Step) -> tuple[str, ...]:
+    """Return what is to be known of a step; what is added comes with all its tags."""
+    from sync_pipeline.model.origin import StepKind
+
+    tags = ", ".join(step.instance.tags) if step.kind is StepKind.ADD else ""
+    return *step.differences, *([tags] if tags else [])
 
 
 def _json(step: Step) -> dict[str, Any]:
@@ -225,6 +234,7 @@ def _json(step: Step) -> dict[str, Any]:
         "host": item.host,
         "port": item.port,
         "platform": item.platform and str(item.platform),
+        "tls": str(item.tls.mode),
         "tags": item.tags,
         "scope": origin.scope,
         "resource_id": origin.resource_id,

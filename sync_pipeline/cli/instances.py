@@ -305,6 +305,7 @@ def import_(
                 details=[f"  {problem}" for problem in problems],
             )
         _tell_of_returning(deps, parsed, registered)
+        _tell_of_one_address(parsed, registered)
         if dry_run:
             say(f"{len(parsed.instances)} instances are good; nothing was written.")
             return
@@ -326,6 +327,19 @@ def _tell_of_returning(deps: SyncDeps, parsed: ParsedFile, registered: Sequence[
     if back:
         named = first_names(back[:_MOST_NAMED], len(back))
         say(f"Removed from the fleet before, and added again with their history: {named}.")
+
+
+def _tell_of_one_address(parsed: ParsedFile, registered: Sequence[Instance]) -> None:
+    """Name those that are one server: each of its accounts, findings and sizes counts twice."""
+    from sync_pipeline.fleet.addresses import with_one_address
+
+    found = with_one_address(parsed.instances, registered)
+    for some in found[:_MOST_NAMED]:
+        named = first_names([item.name for item in some[:_MOST_NAMED]], len(some))
+        address = f"{some[0].host}:{some[0].port}"
+        say(f"One address ({address}) under several names, so that it counts twice: {named}.")
+    if len(found) > _MOST_NAMED:
+        say(f"So it is with {len(found) - _MOST_NAMED} more addresses.")
 
 
 def _defaults(of: str | None, credential: str, environment: str, tags: tuple[str, ...]) -> Defaults:

@@ -15,7 +15,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.reading import LARGEST_TEXT, read_file
 from sync_pipeline.files.written_yaml import BadYaml, read_yaml
 from sync_pipeline.fleet.csv_rows import TAG_SEPARATOR, csv_rows
-from sync_pipeline.fleet.foreign import Defaults, ForeignFormat, foreign_rows
+from sync_pipeline.fleet.foreign import Defaults, ForeignFormat, ForeignRow, foreign_rows
 from sync_pipeline.fleet.rows import InstanceRow
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.report.csv_cells import csv_text
@@ -72,10 +72,25 @@ def read_foreign(path: Path, kind: ForeignFormat, defaults: Defaults) -> ParsedF
     Raises:
         ConfigurationError: the file can't be read, or is no such list.
     """
-    rows = list(foreign_rows(kind, _text_of(path), path, defaults))
+    rows = list(_named_once(foreign_rows(kind, _text_of(path), path, defaults)))
     parsed = _checked(iter([(row.line, dict(row.values)) for row in rows if not row.reason]))
     left_out = tuple(BadRow(row.line, f"{row.name}: {row.reason}") for row in rows if row.reason)
     return replace(parsed, left_out=left_out)
+
+
+def _named_once(rows: Iterator[ForeignRow]) -> Iterator[ForeignRow]:
+    """Yield rows, but the later ones of a name without their values: a list may have it often.
+
+    Names are free in those tools, and each of two folders may have its `main`; here it is one.
+    """
+    lines: dict[object, int] = {}
+    for row in rows:
+        name = row.values.get("name")
+        if not row.reason and lines.setdefault(name, row.line) != row.line:
+            reason = f"its name is that of line {lines[name]}: give one of them another there"
+            yield replace(row, values={}, reason=reason)
+        else:
+            yield row
 
 
 def _text_of(path: Path, encoding: str = UTF_8) -> str:

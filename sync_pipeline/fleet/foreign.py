@@ -207,6 +207,8 @@ def _of_dbeaver(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return a connection as DBeaver's `data-sources.json` has it."""
     driver, provider = _text(entry, "driver"), _text(entry, "provider")
     engine = _DRIVERS.get(driver.lower()) or _DRIVERS.get(provider.lower())
+    if _SPEAKS_LIKE.search(driver):
+        raise _LeftOut(f"it is of no engine that is known here ({driver})")
     if engine is None:
         raise _LeftOut(f"it is of no engine that is known here ({provider or driver})")
     found = entry.get("configuration")
@@ -262,6 +264,12 @@ _DRIVERS: Mapping[str, str] = MappingProxyType(
         "oracle": "oracle",
         "oracle_thin": "oracle",
     }
+)
+# Under the providers of PostgreSQL and MySQL are drivers of servers that only speak like them.
+_SPEAKS_LIKE = re.compile(
+    r"redshift|cockroach|yugabyte|materialize|crate|risingwave|greenplum|greengage|cloudberry"
+    r"|yellowbrick|tidb|starrocks|doris|memsql|singlestore|oceanbase",
+    re.IGNORECASE,
 )
 _TLS: Mapping[str, TlsMode] = MappingProxyType(
     {**{str(mode): mode for mode in TlsMode}, "allow": TlsMode.PREFER}

@@ -33,6 +33,7 @@ class ImportKind(StrEnum):
     DATABASES = "databases"
     DATABASE_SIZES = "daily sizes of databases"
     INSTANCE_SIZES = "daily sizes of instances"
+    TABLE_SIZES = "last sizes of tables"
     SUMS = "days of instances, summed up"
     COMPUTED = "periods computed from the days"
     DATABASE_PERIODS = "aggregations of databases"
@@ -186,6 +187,20 @@ class ImportedSize:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedTable:
+    """The size of a table on the day on which it was measured last, in bytes."""
+
+    instance_id: int
+    database: str
+    schema: str
+    table: str
+    collected_date: date
+    total_bytes: int
+    index_bytes: int
+    collected_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ImportedTotal:
     """A day of an instance, in bytes."""
 
@@ -299,6 +314,22 @@ class ImportedChange:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedLine:
+    """A change with what its instance is. `is_there`: it was not removed."""
+
+    change: ImportedChange
+    is_there: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedCount:
+    """How many records of a session ended in a way."""
+
+    status: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ImportedFilter:
     """Which imported rows to list, newest first. `instances` are ids; None: all. Times are UTC."""
 
@@ -314,6 +345,7 @@ ImportedRow = (
     ImportedRegistry
     | ImportedDatabase
     | ImportedSize
+    | ImportedTable
     | ImportedTotal
     | ImportedSums
     | ImportedPeriod

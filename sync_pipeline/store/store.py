@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.console.capacity import CapacityPages
     from sync_pipeline.store.console.changes import ChangePages
     from sync_pipeline.store.console.findings import FindingPages
+    from sync_pipeline.store.console.imported import ImportedPages
     from sync_pipeline.store.console.instances import InstancePages
     from sync_pipeline.store.console.looked import LookedThrough
     from sync_pipeline.store.console.objects import ObjectNames
@@ -566,6 +567,13 @@ class Store:
         from sync_pipeline.store.imports.imports import ImportStore
 
         return ImportStore(self._database)
+
+    @_part
+    def imported_pages(self) -> ImportedPages:
+        """Return what was taken over as the console lists it."""
+        from sync_pipeline.store.console.imported import ImportedPages
+
+        return ImportedPages(self._database)
 
     @_part
     def imported(self) -> ImportReads:

@@ -178,7 +178,7 @@ def routes(site: Site) -> Sequence[BaseRoute]:
     """Return every route. Those of `guarded` are answered to a viewer alone."""
     return [
         guarded(site, "/", lambda _: RedirectResponse(HOME, HTTPStatus.SEE_OTHER)),
-        *(guarded(site, item.page, partial(_page, item)) for item in RESOURCES if _has_page(item)),
+        *(guarded(site, item.page, partial(_page, item)) for item in RESOURCES if item.has_page),
         *(guarded(site, item.api, partial(_api, item)) for item in RESOURCES),
         guarded(site, f"{API}/openapi.json", _openapi),
         Route(LOGIN, _open(site, _login), methods=["GET", "POST"]),
@@ -186,10 +186,6 @@ def routes(site: Site) -> Sequence[BaseRoute]:
         *(Route(f"/static/{name}", _static(name), methods=["GET"]) for name in STATIC),
         Route("/{path:path}", _open(site, _nothing), methods=["GET", "POST"]),
     ]
-
-
-def _has_page(resource: Resource) -> bool:
-    return resource.is_listed or bool(resource.facts)
 
 
 def guarded(site: Site, path: str, answer: Answer) -> Route:

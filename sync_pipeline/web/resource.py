@@ -23,7 +23,7 @@ class Resource:
     the values of `sort`, each also with `-` in front. `first_sort` is what is meant where none is
     given; else it is the first of them. `kept_empty` are the tables of several that a page shows
     without a row, too, and `paged` the one of several that has pages. `is_listed`: it is in the
-    navigation.
+    navigation. `has_page`: it is not of the API alone.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Resource:
     first_sort: str = ""
     paged: tuple[str, ...] = ()
     is_listed: bool = True
+    has_page: bool = True
 
     @property
     def page(self) -> str:

@@ -6,7 +6,7 @@ Each of the three shows the same values. Names of servers stay data until then.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
@@ -68,11 +68,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table, or a fact. `order` is the value of `sort` that sorts by it."""
+    """A column of a table, or a fact. `order` is the value of `sort` that sorts by it.
+
+    A page leaves one that `is_rare` out where nothing is in it; programs get it always.
+    """
 
     name: str
     kind: Kind = Kind.TEXT
     order: str = ""
+    is_rare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,21 @@ class Table:
     following: Key | None = None
     total: int | None = None
     whole: Link | None = None
+
+    @property
+    def shown(self) -> Table:
+        """Return it as a page shows it: without rare columns in which there is nothing."""
+        empty = {
+            place
+            for place, column in enumerate(self.layout.columns)
+            if column.is_rare and all(row[place] in (None, ()) for row in self.rows)
+        }
+        if not empty:
+            return self
+        kept = [place for place in range(len(self.layout.columns)) if place not in empty]
+        columns = tuple(self.layout.columns[place] for place in kept)
+        rows = tuple(tuple(row[place] for place in kept) for row in self.rows)
+        return replace(self, layout=replace(self.layout, columns=columns), rows=rows)
 
 
 class Stroke(StrEnum):
@@ -155,6 +174,7 @@ class View:
 
     `plots` are shown before the tables. `hint` is the key of a text that says what to do next.
     `left_out` are tables that were not asked for: a page does not say of them that they are empty.
+    `beside` leads to what is not among these; its text is the key of one (`beside.TEXT`).
     """
 
     tables: tuple[Table, ...] = ()
@@ -164,3 +184,4 @@ class View:
     plots: tuple[Plot, ...] = ()
     left_out: tuple[str, ...] = ()
     hint: str = ""
+    beside: Link | None = None

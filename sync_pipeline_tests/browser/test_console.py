@@ -62,7 +62,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("console")
     home.chmod(0o700)
     store = Store.open(f"sqlite:///{home}/sync_pipeline.db")
-    fill(store, [Team("blue", 4, HOSTILE), Team("ruby", 2)], 7, sessions=2)
+    fill(store, [Team("blue", 4, HOSTILE), Team("ruby", 2)], 7, sessions=2, is_moved=True)
     then = changed_orders(store)
     store.close()
     port = free_port()
@@ -341,4 +341,25 @@ def test_a_limited_login_sees_its_own_and_the_form_completes_it(
     expect(page.get_by_label("Token")).to_be_visible()
     known = ("401", "username fields", "Autofocus processing")
     assert [text for text in served.told if not any(word in text for word in known)] == []
+    page.context.close()
+
+
+def test_what_another_system_told_is_in_its_place(browser: Browser, served: Served) -> None:
+    """From a change before the move to its account's history, and to the session that told it."""
+    page, heard = opened(browser, served, has_script=False), len(served.told)
+    page.goto(f"{served.address}/changes?account=blue_old")
+    row = page.get_by_role("row").filter(has_text="whalefall").first
+    row.get_by_role("link", name="blue_old").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("blue_old")
+    before = page.get_by_role("region", name="Before the move")
+    expect(before.get_by_role("row").nth(1)).to_contain_text("snapshot.roles: blue_role")
+    told = page.locator("#table-history").locator("xpath=../..").get_by_role("row").nth(1)
+    expect(told).to_contain_text("granted SELECT (blue)")
+    told.get_by_role("link").click()
+    expect(page.locator(".facts")).to_contain_text("whalefall")
+    expect(page.locator("#table-records").locator("xpath=../..")).to_contain_text("of: blue")
+    page.goto(f"{served.address}/accounts")
+    page.get_by_role("link", name="Accounts before the move").click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("whalefall")
+    assert served.told[heard:] == []
     page.context.close()

@@ -68,7 +68,7 @@ def worlds(
         until = NOW.date() + timedelta(days=90)
         accepted = Suppression("%", f"{why}.", until, account="%app", given_by=why)
         store.acceptances.give(accepted, NOW)
-        fill(store, teams, seed, sessions=3)
+        fill(store, teams, seed, sessions=3, is_moved=True)
         store.close()
     settings = [Settings(home=directory, store_url=url, findings_file=rules) for url in urls]
     with (
@@ -164,7 +164,7 @@ def requests(pages: Pages) -> Iterator[Request]:
     }
     for resource in RESOURCES:
         bases = asked.get(resource.name, [{}])
-        paths = [resource.api, *([resource.page] if resource.facts or resource.is_listed else [])]
+        paths = [resource.api, *([resource.page] if resource.has_page else [])]
         yield from ((path, base) for base in bases for path in paths)
         for base in bases[::4]:
             for layout in resource.layouts:
@@ -253,6 +253,8 @@ PAGED: tuple[Request, ...] = (
     ("/api/v1/findings", {}),
     ("/api/v1/changes", {}),
     ("/api/v1/changes", {"power": "yes"}),
+    ("/api/v1/changes", {"account": "shared"}),
+    ("/api/v1/imported-accounts", {}),
     ("/api/v1/who-can", {"privilege": "SELECT", "object": "database:shop"}),
     *(
         ("/api/v1/capacity", {"by": by, "sort": f"{sign}{order}"})

@@ -155,7 +155,8 @@ def everything(pages: Pages, limit: int = 500, **query: Any) -> list[dict[str, A
     while True:
         asked = {**query, "limit": limit, **({"after": after} if after else {})}
         page = pages.get("/api/v1/changes", asked).json
-        found += page["items"]
+        # Nothing was imported, and no other page has the column.
+        found += [{key: item[key] for key in item if key != "from"} for item in page["items"]]
         after = page["next"]
         if not after:
             return found

@@ -342,7 +342,7 @@ def test_without_a_region_all_of_the_account_are_asked(account: Account, fleet: 
     assert "Plan: add 1, link 0, change 0, return 0, vanish 0; 0 unchanged. Nothing" in said.out
     arguments = ("instances", "discover", "aws", "--credential", "monitor")
     table = fleet.run(*arguments, "--csv", "--apply", "--region", REGIONS[1])
-    assert table.out.startswith("step,instance,engine,address,platform,listed in,why\nadd,far,")
+    assert table.out.startswith("step,instance,engine,address,platform,tls,listed in,why\nadd,far,")
     assert "Done: add 1" in table.err
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
@@ -26,9 +27,11 @@ import requests
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.discovery import azure, google
-from sync_pipeline.fleet.discovery.listing import Limits, Listing, Time, Unlisted
+from sync_pipeline.fleet.discovery.listing import Limits, Listing, Resource, Time, Unlisted
+from sync_pipeline.fleet.discovery.plan import Asked, Fleet, planned
 from sync_pipeline.fleet.discovery.rest import Rest, once_refused
-from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.instance import Instance, TlsMode
+from sync_pipeline.model.origin import Cloud, Step
 from workbench.benches.command import CANARY, Command
 from workbench.servers.secret_places import Answer, answered
 
@@ -248,6 +251,54 @@ def test_google_lists_projects(sql_admin: Place, fleet: Command) -> None:
     sql_admin.lists["/v1/projects/shop/instances"] = [instance("pg")]
     assert steps(discover(fleet, "gcp", "--project", "other")) == []
     assert steps(discover(fleet, "gcp")) == [("vanish", "ms"), ("vanish", "my")]
+
+
+@pytest.mark.parametrize(
+    ("version", "asked", "mode", "words"),
+    [
+        ("POSTGRES_16", {"sslMode": "ENCRYPTED_ONLY"}, "require", ["without TLS"]),
+        ("POSTGRES_16", {"sslMode": "ALLOW_UNENCRYPTED_AND_ENCRYPTED"}, "prefer", []),
+        ("POSTGRES_16", {"requireSsl": True}, "require", ["certificate", "without TLS"]),
+        ("SQLSERVER_2022_WEB", {"requireSsl": True}, "require", ["without TLS"]),
+        ("MYSQL_8_0", {"sslMode": "SSL_MODE_UNSPECIFIED", "requireSsl": False}, "prefer", []),
+        ("MYSQL_8_0", {"requireSsl": "true", "sslMode": 7}, "prefer", []),
+    ],
+)
+def test_google_says_who_is_let_in(
+    version: str, asked: dict[str, Any], mode: str, words: list[str]
+) -> None:
+    listed = instance("a", version, settings={"ipConfiguration": asked})
+    step = added(google._resource(listed, "shop", "gcp/shop"))
+    assert step.instance.tls.mode == mode
+    assert len(step.differences) == len(words)
+    assert all(word in text for word, text in zip(words, step.differences, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("said", "mode"),
+    [
+        ({"minimalTlsVersion": "1.2"}, "require"),
+        ({"minimalTlsVersion": "TLS1_2"}, "require"),
+        ({"minimalTlsVersion": "None"}, "prefer"),
+        ({"minimalTlsVersion": "TLSEnforcementDisabled"}, "prefer"),
+        ({"sslEnforcement": "Enabled"}, "require"),
+        ({"sslEnforcement": "Disabled"}, "prefer"),
+        ({}, "prefer"),
+    ],
+)
+def test_azure_says_which_tls_is_the_least(said: dict[str, str], mode: str) -> None:
+    listed = server(ONE, SQL, "a", **said)
+    step = added(azure._resource(listed, azure._KINDS[0], ONE, f"azure/{ONE}/{SQL}"))
+    assert step.instance.tls.mode == mode
+    assert len(step.differences) == (mode == "require")
+
+
+def added(found: Resource) -> Step:
+    """Return what a plan says of a resource that is new, where somebody asks for `prefer`."""
+    listing = Listing(Cloud.AZURE, (found,), {found.scope: ""})
+    asked = Asked("monitor", tls=TlsMode.PREFER)
+    (step,) = planned(listing, Fleet(()), asked, datetime(2026, 11, 30, tzinfo=UTC)).steps
+    return step
 
 
 def test_google_says_itself_that_something_is_missing(sql_admin: Place, fleet: Command) -> None:

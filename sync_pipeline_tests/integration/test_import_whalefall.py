@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from sqlalchemy import create_engine, select
 from sync_pipeline.errors import ConfigurationError, StoreUnavailable
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.fleet.whalefall.connection import WhaleFall
+from sync_pipeline.fleet.whalefall.names import name_here
 from sync_pipeline.model.aggregation import AggregationRequest
 from sync_pipeline.model.imported import ImportedFilter, ImportKind
 from sync_pipeline.model.instance import TlsMode
@@ -33,6 +35,7 @@ from sync_pipeline.store.imports.imports import ImportStore
 from sync_pipeline.store.imports.registered import SAME_SERVER
 from sync_pipeline.store.schema import metadata
 from sync_pipeline.store.store import Store
+from sync_pipeline.store.topics import Marks, marks_now, of_registry
 from sync_pipeline.workflows.answers.capacity import anomalies
 from sync_pipeline.workflows.answers.capacity_report import capacity_report
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -45,6 +48,7 @@ from sync_pipeline.workflows.importing.whalefall import (
 )
 from workbench.benches.command import CANARY, Command
 from workbench.benches.size_bench import SizeBench
+from workbench.running.asked_pages import Pages
 from workbench.servers.fixtures_store import store_database
 from workbench.servers.running import RunningServer
 from workbench.servers.whalefall import WhaleFallBench, sealed, whalefall_on
@@ -55,7 +59,12 @@ CHANGING = {"import_passes": ("finished_at",)}
 """What two imports of the same may have differently."""
 OF_IMPORT = (
     *("credentials", "instances", "instance_databases", "database_size_stats"),
-    *("instance_size_stats", "database_size_aggregations", "instance_size_aggregations"),
+    *(
+        "table_size_stats",
+        "instance_size_stats",
+        "database_size_aggregations",
+        "instance_size_aggregations",
+    ),
     *("import_passes", "import_marks", "imported_instances", "imported_sessions"),
     *("imported_records", "imported_accounts", "imported_changes"),
 )
@@ -171,13 +180,28 @@ def test_a_year_is_moved_row_by_row(whale: WhaleFallBench, deps: SyncDeps) -> No
     )
     changed = deps.store.imported.changes(every)
     assert sorted((item.source_id, item.account, item.changed_at) for item in changed) == sorted(
-        whale.run("SELECT id, username, change_time FROM account_change_log")
+        (number, name_here(engine, name), at)
+        for number, name, at, engine in whale.run(
+            "SELECT l.id, username, change_time, i.db_type FROM account_change_log AS l "
+            "JOIN instances AS i ON i.id = l.instance_id"
+        )
     )
     assert {item.lines for item in changed} == {("granted SELECT, INSERT (全局权限)",)}
     accounts = deps.store.imported.accounts(every)
     assert sorted((item.source_id, item.name, item.is_active) for item in accounts) == sorted(
-        whale.run("SELECT id, username, is_active FROM instance_accounts")
+        (number, name_here(engine, name), is_active)
+        for number, name, is_active, engine in whale.run(
+            "SELECT a.id, username, a.is_active, i.db_type FROM instance_accounts AS a "
+            "JOIN instances AS i ON i.id = a.instance_id"
+        )
     )
+    assert "'user0'@'%'" in {item.name for item in accounts}
+    assert "user0" in {item.name for item in accounts}
+    tables = deps.store.size_queries.largest_tables("db0", 100)
+    assert {(item.name, item.total_bytes, item.index_bytes) for item in tables} == {
+        ("orders", 900 * MIB, 300 * MIB)
+    }
+    assert {item.data_bytes for item in tables} == {600 * MIB}
 
 
 def test_secrets_are_sealed_by_our_vault(whale: WhaleFallBench, deps: SyncDeps) -> None:
@@ -389,7 +413,7 @@ def test_what_is_dirty_is_counted_with_its_reason(whale: WhaleFallBench, deps: S
     }
     assert left(report, ImportKind.CREDENTIALS) == {"it is of no database but of ssh": 1}
     assert left(report, ImportKind.DATABASE_SIZES) == {
-        "its size is negative or missing": 1,
+        "its size is negative, missing or no number": 1,
         "the same day is there twice: the later row was taken": 1,
         "it has no name": 1,
         "its instance was not taken": 1,
@@ -408,6 +432,114 @@ def test_what_is_dirty_is_counted_with_its_reason(whale: WhaleFallBench, deps: S
     changed = deps.store.imported.changes(ImportedFilter())
     assert [item.account for item in changed] == ["odd"]
     assert last_report(deps, "whalefall")[1].marks == report.marks
+
+
+def test_what_is_no_number_is_counted_and_stops_nothing(
+    whale: WhaleFallBench, deps: SyncDeps
+) -> None:
+    """Columns that somebody made wider hold what no whole number is."""
+    number, day = whale.instance("a"), date(2026, 5, 1)
+    for table, column in (
+        *(("database_size_stats", "size_mb"), ("instance_size_stats", "total_size_mb")),
+        *(("database_size_aggregations", "avg_size_mb"), ("sync_sessions", "total_instances")),
+        ("database_table_size_stats", "size_mb"),
+    ):
+        whale.run(f"ALTER TABLE {table} ALTER {column} TYPE double precision")
+    whale.run("ALTER TABLE database_size_stats ALTER data_size_mb TYPE numeric")
+    odd = ("NaN", "Infinity", "-Infinity", "1e300")
+    size = {"instance_id": number, "collected_date": day, "collected_at": NOW}
+    for some in odd:
+        whale.add("database_size_stats", **size, database_name=f"d{some}", size_mb=some)
+        whale.table(number, "d", f"t{some}", day, some, 1)
+    good = {"database_name": "d", "size_mb": 7, "data_size_mb": "NaN"}
+    whale.add("database_size_stats", **size, **good)
+    whale.add(
+        "instance_size_stats", **size, total_size_mb="NaN", database_count=1
+    )  # fmt: skip
+    whale.add(
+        "database_size_aggregations", instance_id=number, database_name="d", period_start=day,
+        period_type="monthly", period_end=day, avg_size_mb="NaN", min_size_mb=1, max_size_mb=1,
+        data_count=3,
+    )  # fmt: skip
+    whale.add(
+        "sync_sessions", session_id="s", sync_type="t", sync_category="account", status="failed",
+        started_at=NOW, total_instances="NaN",
+    )  # fmt: skip
+    report = import_whalefall(deps, source(whale))
+    reason = "its size is negative, missing or no number"
+    assert left(report, ImportKind.DATABASE_SIZES) == {reason: 4}
+    assert left(report, ImportKind.INSTANCE_SIZES) == {reason: 1}
+    assert left(report, ImportKind.TABLE_SIZES) == {reason: 4}
+    assert sum(left(report, ImportKind.DATABASE_PERIODS).values()) == 1
+    (point,) = deps.store.size_queries.database_points(day, day)
+    assert (point.total_bytes, point.data_bytes) == (7 * MIB, None)
+    (session,) = deps.store.imported.sessions(ImportedFilter())
+    assert session.total == 0
+
+
+def test_the_last_size_of_each_table_is_taken_on_its_day(
+    whale: WhaleFallBench, deps: SyncDeps
+) -> None:
+    number, day = whale.instance("a"), date(2026, 5, 1)
+    whale.table(number, "shop", "orders", day, 5, 2)
+    whale.table(number, "shop", "of_oracle", day, 5, None)
+    whale.table(number, "shop", "of_today", NOW.date(), 5, 2)
+    # Late in the evening there it is the next day where its days are.
+    whale.table(number, "shop", "late", day, 4, 1)
+    whale.run(
+        "UPDATE database_table_size_stats SET collected_at = '2026-05-01 17:00Z' "
+        "WHERE table_name = 'late'"
+    )
+    report = import_whalefall(deps, source(whale))
+    tally = report.marks[ImportKind.TABLE_SIZES].tally
+    assert tally.new == 2
+    assert set(tally.left) == {
+        "its indexes were not measured there, and here a table counts with them",
+        "its day is not over: import again tomorrow",
+    }
+    again = import_whalefall(deps, source(whale)).marks[ImportKind.TABLE_SIZES].tally
+    assert (again.new, again.known) == (0, 2)
+    database_id = deps.store.capacity_pages.database_id(1, "shop")
+    assert database_id is not None
+    for name, at, size in (("orders", day, 5), ("late", date(2026, 5, 2), 4)):
+        since = date(2026, 1, 1)
+        (found,) = deps.store.capacity_pages.table_days(
+            1, database_id, ("public", name), since, NOW.date()
+        )
+        assert (found.collected_date, found.total_bytes) == (at, size * MIB)
+    whale.run("DROP TABLE database_table_size_stats")
+    assert import_whalefall(deps, source(whale)).marks[ImportKind.TABLE_SIZES].is_done
+
+
+def test_a_console_shows_days_and_periods_before_the_move(
+    whale: WhaleFallBench, deps: SyncDeps
+) -> None:
+    whale.fill(random.Random(4), days(40), instances=1)
+    import_whalefall(deps, source(whale))
+    pages = Pages(deps)
+    found = pages.get("/api/v1/capacity-instance", {"instance": "db0"}).json
+    assert found["facts"]["size_bytes"]
+    states = Counter(item["state"] for item in found["tables"]["days"]["items"])
+    assert states["imported"] > 20
+    assert states["measured"] == 0
+    assert any(item["average_bytes"] for item in found["tables"]["periods"]["items"])
+    assert found["tables"]["tables"]["items"][0]["table"] == "orders"
+    pages.close()
+
+
+def test_sums_that_a_console_keeps_are_marked_as_others_now(
+    whale: WhaleFallBench, deps: SyncDeps
+) -> None:
+    """Without a mark, a console that runs would show the sizes of before (ADR 0072)."""
+    whale.fill(random.Random(3), days(3), instances=1)
+    seen: list[Marks] = []
+    for size in (1, 2):
+        whale.run("UPDATE database_size_stats SET size_mb = %s", size)
+        import_whalefall(deps, source(whale))
+        with deps.store._database.read() as connection:
+            seen.append(marks_now(connection))
+    assert of_registry(seen[0]) is not None
+    assert of_registry(seen[0]) != of_registry(seen[1])
 
 
 def test_what_is_absurd_is_counted_and_stops_nothing(whale: WhaleFallBench, deps: SyncDeps) -> None:

@@ -29,6 +29,7 @@ from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.store_bench import CREDENTIAL, StoreBench
+from workbench.fleet.moved import move_in
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
 from workbench.strategies.sizes import SERVER, noon, put_snapshots
 
@@ -65,8 +66,13 @@ def fill(
     seed: int,
     sessions: int = 6,
     findings_file: Path | None = None,
+    *,
+    is_moved: bool = False,
 ) -> None:
-    """Write the teams' instances and some sessions over all of them, the last one lately."""
+    """Write the teams' instances and some sessions over all of them, the last one lately.
+
+    `is_moved`: another system had the same fleet before.
+    """
     bench = StoreBench(store, NOW - timedelta(hours=sessions))
     fleet = _registered(bench, teams, seed)
     for number in range(sessions):
@@ -78,6 +84,8 @@ def fill(
         day = NOW.date() if chance.random() < 0.8 else date(2026, 11, 1)
         _measure(store, instance, (*names, *team.hostile[::3]) if names else (), day)
         _hold(store, instance, team, chance)
+    if is_moved:
+        move_in(store, [(item, team.word) for item, team in fleet], seed, NOW)
     # As syncs do: what is kept of reviews is read by who asks.
     settings = Settings(findings_file=findings_file)
     deps = SyncDeps(store, NoSecrets(), settings, lambda: NOW)

@@ -120,7 +120,7 @@ class WhaleFallBench:
             )  # fmt: skip
             self.add("instance_tags", instance_id=instance, tag_id=tag)
             self._fill_sizes(dice, instance, days)
-            self._fill_accounts(dice, instance, days)
+            self._fill_accounts(dice, instance, engines[number % 4], days)
         self._fill_sessions(dice, days)
 
     def _fill_sizes(self, dice: random.Random, instance: int, days: list[date]) -> None:
@@ -134,6 +134,8 @@ class WhaleFallBench:
             for day in {day.replace(day=1) for day in days}:
                 self.month(table, day)
         sizes = {name: dice.randint(1, 5000) for name in names}
+        for name in names:
+            self.table(instance, name, "orders", days[-1], 900, 300)
         rows, totals = [], []
         for day in days:
             at = datetime(day.year, day.month, day.day, 3, tzinfo=UTC)
@@ -154,6 +156,17 @@ class WhaleFallBench:
                 totals,
             )
         self.aggregate(instance)
+
+    def table(
+        self, instance: int, database: str, name: str, day: date, size: int | str, index: int | None
+    ) -> None:
+        """Add the last size (MiB) of a table."""
+        at = datetime(day.year, day.month, day.day, 5, tzinfo=UTC)
+        self.add(
+            *("database_table_size_stats",), instance_id=instance, database_name=database,
+            schema_name="public", table_name=name, size_mb=size, index_size_mb=index,
+            data_size_mb=None if index is None else 3, collected_at=at,
+        )  # fmt: skip
 
     def aggregate(self, instance: int) -> None:
         """Write its aggregations of months, as it cuts averages to whole MiB."""
@@ -177,9 +190,12 @@ class WhaleFallBench:
             instance,
         )
 
-    def _fill_accounts(self, dice: random.Random, instance: int, days: list[date]) -> None:
+    def _fill_accounts(
+        self, dice: random.Random, instance: int, engine: str, days: list[date]
+    ) -> None:
         for number in range(dice.randint(1, 4)):
-            name = f"'user{number}'@'%'"
+            # As its adapters write them.
+            name = f"user{number}@%" if engine == "mysql" else f"user{number}"
             account = self.add(
                 *("instance_accounts",), instance_id=instance, username=name, db_type="mysql",
                 owner_id=instance, is_active=dice.random() < 0.8,

@@ -247,6 +247,20 @@ CREATE TABLE account_change_log (
     other_diff json
 );
 
+CREATE TABLE database_table_size_stats (
+    id bigserial PRIMARY KEY,
+    instance_id int NOT NULL REFERENCES instances,
+    database_name varchar(255) NOT NULL,
+    schema_name varchar(255) NOT NULL,
+    table_name varchar(255) NOT NULL,
+    size_mb bigint NOT NULL,
+    data_size_mb bigint,
+    index_size_mb bigint,
+    row_count bigint,
+    collected_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (instance_id, database_name, schema_name, table_name)
+);
+
 CREATE TABLE users (
     id serial PRIMARY KEY,
     username varchar(255) NOT NULL,

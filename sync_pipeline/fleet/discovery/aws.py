@@ -211,6 +211,7 @@ def _resource(
     elif not reason and not (host and port):
         reason = _NOT_YET
     return Resource(
+        tls=_tls(item, engine),
         resource_id=resource_id,
         scope=scope,
         name=name,
@@ -228,6 +229,19 @@ def _resource(
         ),
         reason=reason,
     )
+
+
+def _tls(item: Mapping[str, Any], engine: EngineName | None) -> str:
+    """Return which certificate the server has; of Oracle it is that of another port.
+
+    Amazon RDS API Reference, DBInstance and DBCluster. Whether TLS is forced stands in parameter
+    groups (rds.force_ssl, require_secure_transport), which the lists don't have.
+    """
+    details = item.get("CertificateDetails") or {}
+    found = item.get("CACertificateIdentifier") or details.get("CAIdentifier")
+    if not found or engine is EngineName.ORACLE:
+        return ""
+    return f"its certificate is of {visible_start(str(found), _MOST_OF_CODE)}"
 
 
 def _engine(called: str) -> EngineName | None:

@@ -49,6 +49,7 @@ _MANAGEMENT = {
 _SUBSCRIPTIONS = "2022-12-01"
 _UNREGISTERED = "MissingSubscriptionRegistration"
 _IS_SUBSCRIPTION = re.compile(r"[0-9A-Fa-f-]{1,64}")
+_VERSION = re.compile(r"(?:TLS)?([0-9])[._]([0-9])")
 _REPLICAS = ("replica", "asyncreplica", "geoasyncreplica")
 
 
@@ -192,4 +193,19 @@ def _resource(item: dict[str, Any], kind: _Kind, subscription: str, scope: str) 
         platform=kind.platform,
         tags=texts_of(item, "tags"),
         reason=reason,
+        tls=_tls(item),
     )
+
+
+def _tls(item: dict[str, Any]) -> str:
+    """Return what a list says: a least version, under which no connection is without TLS.
+
+    learn.microsoft.com/rest/api/sql, Servers and Managed Instances, List. Flexible servers have
+    require_secure_transport among their parameters, which the lists don't have.
+    """
+    least = text_of(item, "properties", "minimalTlsVersion")
+    found = _VERSION.fullmatch(least)
+    if found:
+        return f"it lets nobody in without TLS {found[1]}.{found[2]} or later"
+    enforced = text_of(item, "properties", "sslEnforcement").lower() == "enabled"
+    return "it lets nobody in without TLS" if enforced else ""

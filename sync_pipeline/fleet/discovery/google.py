@@ -53,6 +53,7 @@ _KINDS = {
     "ON_PREMISES_INSTANCE": "it stands for a server that Google does not run",
 }
 _WITH_CERTIFICATE = "TRUSTED_CLIENT_CERTIFICATE_REQUIRED"
+_ENCRYPTED, _UNSPECIFIED = "ENCRYPTED_ONLY", "SSL_MODE_UNSPECIFIED"
 
 
 def list_google(
@@ -141,7 +142,7 @@ def _resource(item: dict[str, Any], project: str, scope: str) -> Resource:
     if engine is None:
         shown = visible_start(version, _MOST_OF_WORD)
         reason = f"it is of no engine that is known here ({shown})"
-    mode = text_of(item, "settings", "ipConfiguration", "sslMode")
+    mode = _ssl_mode(item, engine)
     note = ""
     if mode == _WITH_CERTIFICATE:
         note = "it lets nobody in without a certificate: instances edit --tls-cert, --tls-key"
@@ -158,7 +159,24 @@ def _resource(item: dict[str, Any], project: str, scope: str) -> Resource:
         tags=texts_of(item, "settings", "userLabels"),
         reason=reason,
         note=note,
+        tls="it lets nobody in without TLS" if mode in (_WITH_CERTIFICATE, _ENCRYPTED) else "",
     )
+
+
+def _ssl_mode(item: dict[str, Any], engine: EngineName | None) -> str:
+    """Return who is let in. An older instance has `requireSsl` alone.
+
+    Cloud SQL Admin API, IpConfiguration: it asks for a certificate of the client, which SQL Server
+    knows none of.
+    """
+    mode = text_of(item, "settings", "ipConfiguration", "sslMode")
+    if mode not in ("", _UNSPECIFIED):
+        return mode
+    settings = item.get("settings")
+    found = settings.get("ipConfiguration") if isinstance(settings, dict) else None
+    if not isinstance(found, dict) or found.get("requireSsl") is not True:
+        return mode
+    return _ENCRYPTED if engine is EngineName.SQLSERVER else _WITH_CERTIFICATE
 
 
 def _host(item: dict[str, Any]) -> str:

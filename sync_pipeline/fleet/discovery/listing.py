@@ -28,6 +28,7 @@ class Resource:
 
     `place` tells it from others of its name: narrowest first, such as region and account. Where
     `reason` is said it is no instance of ours, but it is there. `note` is for whoever adds it.
+    `tls` is what the list says of TLS, half a sentence; empty: nothing. What has it, has TLS.
     """
 
     resource_id: str
@@ -43,6 +44,7 @@ class Resource:
     tags: tuple[tuple[str, str], ...] = ()
     reason: str = ""
     note: str = ""
+    tls: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,8 @@ class _Planning:
             return
         self._taken.add(made.name)
         self._holders[address] = made.name
-        notes = (item.note,) if item.note else ()
+        said = f"TLS is {made.tls.mode}: {item.tls}" if item.tls else ""
+        notes = tuple(filter(None, (item.note, said)))
         self.steps.append(Step(StepKind.ADD, made, self._origin(item, tags), notes))
 
     def _made(self, item: Resource, tags: tuple[str, ...]) -> Instance:
@@ -190,7 +191,7 @@ class _Planning:
             "port": item.port,
             "credential": self._asked.credential,
             "database": item.database or None,
-            "tls": self._asked.tls,
+            "tls": _tls(self._asked.tls, item),
             "tls_ca": self._asked.tls_ca or None,
             "environment": self._asked.environment or None,
             "tags": tags,
@@ -341,6 +342,15 @@ def _by_address(item: Resource, _: _Own, addresses: _Addresses) -> Instance | No
     if item.engine is None or not item.host:
         return None
     return addresses.get((item.engine, host_in_one_spelling(item.host), item.port))
+
+
+def _tls(asked: TlsMode, item: Resource) -> TlsMode:
+    """Return the mode of what is added: where a list says that there is TLS, no weaker than that.
+
+    A list never makes it weaker: that a server lets others in without TLS is no reason to.
+    """
+    order = list(TlsMode)
+    return max(asked, NEW_INSTANCE_TLS if item.tls else asked, key=order.index)
 
 
 def _merged(ours: Sequence[str], before: Sequence[str], now: Sequence[str]) -> tuple[str, ...]:

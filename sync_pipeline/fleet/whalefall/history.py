@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from sync_pipeline.fleet.whalefall.connection import WhaleFall
+from sync_pipeline.fleet.whalefall.names import name_here
 from sync_pipeline.fleet.whalefall.steps import NOT_TAKEN_INSTANCE, Scope, Step, bad_name
 from sync_pipeline.fleet.whalefall.texts import (
+    LARGEST,
     LONGEST_JSON,
     LOWEST,
     TOO_LONG,
@@ -113,7 +115,8 @@ class _Change:
 
 
 def _count(column: str, name: str) -> str:
-    return f"greatest(coalesce({column}, 0), 0)::bigint AS {name}"
+    is_number = f"{column} BETWEEN 0 AND {LARGEST}"
+    return f"CASE WHEN {is_number} THEN {column}::bigint ELSE 0 END AS {name}"
 
 
 _FROM_ID = "WHERE id > %(after)s ORDER BY id LIMIT %(most)s"
@@ -286,12 +289,13 @@ def account_steps(store: WhaleFall, scope: Scope, place: tuple[str | int, ...]) 
     """Yield the accounts as they were last known."""
 
     def made(row: _Account, tally: Tally) -> ImportedAccount | None:
-        name = clean(row.username)
+        name = name_here(scope.engines.get(row.instance_id, ""), clean(row.username))
         instance_id = scope.instance_ids.get(row.instance_id)
         if instance_id is None or bad_name(name):
             tally.leave(NOT_TAKEN_INSTANCE if instance_id is None else bad_name(name), name)
             return None
         parts = {
+            **({"username": there} if (there := clean(row.username)) != name else {}),
             "snapshot": _value(row.snapshot, tally, name),
             "facts": _value(row.facts, tally, name),
             "type_specific": _value(row.type_specific, tally, name),
@@ -320,7 +324,8 @@ def change_steps(store: WhaleFall, scope: Scope, place: tuple[str | int, ...]) -
     """Yield the entries of the change log."""
 
     def made(row: _Change, tally: Tally) -> ImportedChange | None:
-        name, changed_at = clean(row.username), aware(row.change_time)
+        there, changed_at = clean(row.username), aware(row.change_time)
+        name = name_here(scope.engines.get(row.instance_id, ""), there)
         instance_id = scope.instance_ids.get(row.instance_id)
         if instance_id is None:
             tally.leave(NOT_TAKEN_INSTANCE, name)
@@ -335,6 +340,7 @@ def change_steps(store: WhaleFall, scope: Scope, place: tuple[str | int, ...]) -
         else:
             _note_zone(row.change_time, name, tally)
             parts = {
+                **({"username": there} if there != name else {}),
                 "message": clean(row.message),
                 "status": clean(row.status),
                 "owner": clean(row.owner),

@@ -83,9 +83,18 @@ TASK_RUNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Since its migration 20260120120000; a store without them has sync sessions alone."""
 
+TABLE_SIZES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "database_table_size_stats": (
+            *("id", "instance_id", "database_name", "schema_name", "table_name", "size_mb"),
+            *("data_size_mb", "index_size_mb", "collected_at"),
+        ),
+    }
+)
+"""Since its migration 20260104120000."""
+
 LEFT_THERE: Mapping[str, str] = MappingProxyType(
     {
-        "database_table_size_stats": "only the last size of each table, without a history",
         "account_classification_assignments": "judged here by the rules of this system",
         "account_classification_daily_stats": "counted here by the rules of this system",
         "instance_config_snapshots": "read by the first sync here",
@@ -98,7 +107,10 @@ LEFT_THERE: Mapping[str, str] = MappingProxyType(
 
 def missing(columns: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
     """Return what a store lacks, of its tables with their columns."""
-    wanted = {**REQUIRED, **(TASK_RUNS if TASK_RUNS.keys() & columns.keys() else {})}
+    since = [some for some in (TASK_RUNS, TABLE_SIZES) if some.keys() & columns.keys()]
+    wanted = dict(REQUIRED)
+    for some in since:
+        wanted.update(some)
     lacks: list[str] = []
     for table, names in wanted.items():
         if table not in columns:

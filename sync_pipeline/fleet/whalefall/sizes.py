@@ -43,7 +43,7 @@ MOST_DATABASES = 2**31 - 1
 APART = timedelta(days=2)
 """How far a moment is from its day at most, whatever the time zone."""
 AT_ONCE = 5000
-NEGATIVE = "its size is negative or missing"
+NEGATIVE = "its size is negative, missing or no number"
 TOO_LARGE = "its size is larger than any disk"
 NOT_OVER = "its day is not over: import again tomorrow"
 TOO_OLD = "older than daily sizes are kept here: SYNC_PIPELINE_SIZE_RETENTION_DAYS"
@@ -198,7 +198,7 @@ def size_steps(store: WhaleFall, scope: Scope, place: tuple[str | int, ...]) -> 
 def _size(row: _Size, window: Window, scope: Scope, tally: Tally) -> ImportedSize | None:
     name = clean(row.database_name)
     what = f"{name} on {row.collected_date}"
-    reason = _bad_day(row.collected_date, row.size_mb, scope) or bad_name(name)
+    reason = bad_day(row.collected_date, row.size_mb, scope) or bad_name(name)
     if reason:
         tally.leave(reason, what)
         return None
@@ -233,7 +233,7 @@ def total_steps(store: WhaleFall, scope: Scope, place: tuple[str | int, ...]) ->
 
 
 def _total(row: _Total, window: Window, scope: Scope, tally: Tally) -> ImportedTotal | None:
-    reason = _bad_day(row.collected_date, row.total_size_mb, scope)
+    reason = bad_day(row.collected_date, row.total_size_mb, scope)
     if row.is_deleted:
         reason = "it was removed there"
     if reason:
@@ -321,7 +321,8 @@ def _bad_period(row: _Period, kind: PeriodType | None, scope: Scope) -> str:
     return ""
 
 
-def _bad_day(day: date, size: int | None, scope: Scope) -> str:
+def bad_day(day: date, size: int | None, scope: Scope) -> str:
+    """Return why a size (MiB) of a day can't be taken, or nothing."""
     if size is None or size < 0:
         return NEGATIVE
     if size > MOST_MIB:

@@ -16,6 +16,8 @@ NOT_TAKEN_INSTANCE = "its instance was not taken"
 NO_DATE = "its date is none"
 NO_NAME = "it has no name"
 LONG_NAME = "its name is too long"
+TIME_ZONE = "Asia/Shanghai"
+"""Of the days of a WhaleFall store, whatever its server's is."""
 LONGEST_HERE = 500
 """Characters of a name: what an index of PostgreSQL holds has less than 2,704 bytes."""
 
@@ -24,10 +26,11 @@ LONGEST_HERE = 500
 class Scope:
     """What is taken: rows of these instances (number there: id here), from these days on.
 
-    `today` is the first day that is not over.
+    `engines` are theirs, by number. `today` is the first day that is not over.
     """
 
     instance_ids: Mapping[int, int]
+    engines: Mapping[int, str]
     today: date
     sizes_from: date
     sessions_from: datetime

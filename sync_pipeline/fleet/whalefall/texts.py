@@ -12,6 +12,8 @@ LONGEST_JSON = 500_000
 TOO_LONG = f'"longer than {LONGEST_JSON} characters: not taken"'
 LOWEST = -(2**62)
 """Less than any number of a row."""
+LARGEST = 9 * 10**18
+"""Of whole numbers, in either direction: a bit less than a column of 64 bits holds."""
 EARLIEST, LATEST = date(1970, 1, 1), date(9000, 1, 1)
 
 
@@ -62,8 +64,12 @@ def moment(column: str, name: str = "") -> str:
 
 
 def whole(column: str, name: str = "") -> str:
-    """Return SQL for a whole number, of whatever type of numbers it is there."""
-    return f"{column}::bigint AS {name or column}"
+    """Return SQL for a whole number, of whatever type of numbers it is there.
+
+    NULL for what none is: NaN, which PostgreSQL takes for more than all others, and infinity.
+    """
+    is_number = f"{column} BETWEEN -{LARGEST} AND {LARGEST}"
+    return f"CASE WHEN {is_number} THEN {column}::bigint END AS {name or column}"
 
 
 def words(column: str, name: str = "") -> str:

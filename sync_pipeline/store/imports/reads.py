@@ -46,14 +46,14 @@ class ImportReads:
                 query = query.where(exists().where(*of_session, own))
             order = (table.c.started_at.desc(), table.c.session_id)
             rows = connection.execute(query.order_by(*order).limit(wanted.limit))
-            return [_made(ImportedSession, row) for row in rows]
+            return [made(ImportedSession, row) for row in rows]
 
     def session(self, session_id: str) -> ImportedSession | None:
         """Return the session of an id, or None."""
         query = select(imported_sessions).where(imported_sessions.c.session_id == session_id)
         with self._database.read() as connection:
             row = connection.execute(query.limit(1)).first()
-            return None if row is None else _made(ImportedSession, row)
+            return None if row is None else made(ImportedSession, row)
 
     def records(self, session: ImportedSession, limit: int) -> list[ImportedRecord]:
         """Return the records of a session, by name."""
@@ -65,7 +65,7 @@ class ImportReads:
         )
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(table.c.name).limit(limit))
-            return [_made(ImportedRecord, row) for row in rows]
+            return [made(ImportedRecord, row) for row in rows]
 
     def accounts(self, wanted: ImportedFilter) -> list[ImportedAccount]:
         """Return accounts as they were last known there, by instance and name."""
@@ -78,7 +78,7 @@ class ImportReads:
                 query = query.where(among(connection, table.c.instance_id, wanted.instances))
             order = (instances.c.name, table.c.name, table.c.source_id)
             rows = connection.execute(query.order_by(*order).limit(wanted.limit))
-            return [_made(ImportedAccount, row) for row in rows]
+            return [made(ImportedAccount, row) for row in rows]
 
     def changes(self, wanted: ImportedFilter) -> list[ImportedChange]:
         """Return changes, newest first."""
@@ -94,7 +94,7 @@ class ImportReads:
                 query = query.where(among(connection, table.c.instance_id, wanted.instances))
             order = (table.c.changed_at.desc(), table.c.source_id.desc())
             rows = connection.execute(query.order_by(*order).limit(wanted.limit))
-            return [_made(ImportedChange, row) for row in rows]
+            return [made(ImportedChange, row) for row in rows]
 
     def has_any(self) -> bool:
         """Return whether anything was ever imported."""
@@ -110,7 +110,8 @@ def _within(query: Select[Any], moment: Any, wanted: ImportedFilter) -> Select[A
     return query
 
 
-def _made(kind: type[RowT], row: Row[Any]) -> RowT:
+def made(kind: type[RowT], row: Row[Any]) -> RowT:
+    """Return the record of a row, by the names of its columns."""
     known = row._mapping  # noqa: SLF001 - the documented way to a row's names
     values = {item.name: known[item.name] for item in fields(kind) if item.name in known}
     if "lines" in values:

@@ -136,4 +136,5 @@ imported_changes = Table(
     Column("details", Text, nullable=False),
     Index(None, "changed_at"),
     Index(None, "instance_id", "changed_at"),
+    Index(None, "account", "instance_id", "changed_at"),
 )

@@ -14,6 +14,7 @@ from sync_pipeline.model.imported import (
     ImportedDatabase,
     ImportedSize,
     ImportedSums,
+    ImportedTable,
     ImportedTotal,
     ImportKind,
     Tally,
@@ -24,6 +25,7 @@ from sync_pipeline.store.sizes.schema import (
     database_size_stats,
     instance_databases,
     instance_size_stats,
+    table_size_stats,
 )
 
 SUM = "+sum"
@@ -135,6 +137,39 @@ def put_totals(
     return tally
 
 
+def put_tables(
+    connection: Connection, _source: str, rows: Sequence[ImportedTable], _now: datetime
+) -> Tally:
+    """Write the last sizes of tables, unless a sync of ours measured their day."""
+    tally = Tally()
+    taken = _not_measured_here(connection, rows, tally)
+    ids = _with_databases(connection, taken)
+    table = table_size_stats
+    last: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in taken:
+        database_id = ids[row.instance_id, row.database]
+        key = (row.instance_id, row.collected_date, database_id, row.schema, row.table)
+        if key in last:
+            tally.leave("it is there twice: the later row was taken", row.table)
+        last[key] = {
+            **dict(zip(_TABLE_KEYS, key, strict=True)),
+            "total_bytes": row.total_bytes,
+            "data_bytes": row.total_bytes - row.index_bytes,
+            "index_bytes": row.index_bytes,
+        }
+    known = _known_days(
+        connection, taken, table, table.c.database_id, table.c.schema_name, table.c.table_name
+    )
+    tally.known += len(known & set(last))
+    tally.new += len(set(last) - known)
+    columns = ["total_bytes", "data_bytes", "index_bytes"]
+    upsert(connection, table, list(last.values()), _TABLE_KEYS, columns)
+    return tally
+
+
+_TABLE_KEYS = (*_SIZE_KEYS, "schema_name", "table_name")
+
+
 def put_sums(
     connection: Connection, source: str, rows: Sequence[ImportedSums], _now: datetime
 ) -> Tally:
@@ -189,6 +224,7 @@ SIZE_WRITERS: Mapping[ImportKind, Writer] = MappingProxyType(
         ImportKind.DATABASES: put_databases,
         ImportKind.DATABASE_SIZES: put_sizes,
         ImportKind.INSTANCE_SIZES: put_totals,
+        ImportKind.TABLE_SIZES: put_tables,
         ImportKind.SUMS: put_sums,
     }
 )
@@ -263,7 +299,9 @@ def _databases(connection: Connection, instance_ids: set[int]) -> dict[_Key, int
     return {(row[0], row[1]): row[2] for row in connection.execute(query)}
 
 
-def _with_databases(connection: Connection, rows: Sequence[ImportedSize]) -> dict[_Key, int]:
+def _with_databases(
+    connection: Connection, rows: Sequence[ImportedSize | ImportedTable]
+) -> dict[_Key, int]:
     """Return the databases (ids) of some sizes; one that the inventory there lacks is gone."""
     wanted = {row.instance_id for row in rows}
     known = _databases(connection, wanted)

@@ -126,7 +126,7 @@ def _asked(wanted: Wanted) -> Iterator[Question]:
 
 
 def _with_pages() -> dict[str, Resource]:
-    return {item.page: item for item in RESOURCES if item.is_listed or item.facts}
+    return {item.page: item for item in RESOURCES if item.has_page}
 
 
 def _require_any(answers: Answers, wanted: Wanted) -> None:

@@ -8,6 +8,7 @@ from sync_pipeline.access.roles import Branch, RoleTree
 from sync_pipeline.model.access import EffectivePrivilege, path_text
 from sync_pipeline.model.change import Baseline, LoggedChange
 from sync_pipeline.model.finding import Finding
+from sync_pipeline.model.imported import ImportedChange
 from sync_pipeline.model.page import AccountLine, NameMatch, Place, checked_key, page_of_list
 from sync_pipeline.model.past import Which
 from sync_pipeline.web.asked import Asked, Parameter, Shape
@@ -15,6 +16,7 @@ from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.accounts import state_of
 from sync_pipeline.web.resources.findings import LIST as EACH
 from sync_pipeline.web.resources.findings import finding_row
+from sync_pipeline.web.resources.imported import BEFORE, FROM, before_row
 from sync_pipeline.web.resources.lines import lines_of_account, lines_of_change
 from sync_pipeline.web.resources.links import account_link, instance_link, session_link, shown_at
 from sync_pipeline.web.resources.parameters import AT, SYSTEM, as_of, moment
@@ -81,9 +83,9 @@ HISTORY = Layout(
         Column("change"),
         Column("what", Kind.LINES),
         Column("session", Kind.NAME),
+        FROM,
     ),
 )
-
 
 ELSEWHERE = Layout(
     "elsewhere",
@@ -137,6 +139,7 @@ def one(answers: Answers, asked: Asked) -> View | None:
             FINDINGS.of(_finding(item) for item in found.findings),
             ELSEWHERE.of(_namesake(found, item) for item in found.namesakes),
             HISTORY.of(map(change_row, found.changes)),
+            BEFORE.of(map(before_row, found.before)),
         ),
     )
 
@@ -144,12 +147,16 @@ def one(answers: Answers, asked: Asked) -> View | None:
 def history(answers: Answers, asked: Asked) -> View | None:
     """Return a page of all changes of an account."""
     which = Which(asked.text(INSTANCE.name), asked.text(NAME.name), moment(answers, asked))
-    page = answers.accounts.history(which, asked.place)
-    if page is None:
+    found = answers.accounts.history(which, asked.place)
+    if found is None:
         return None
-    sides = account_link(which.instance, which.account, which.at), instance_link(which.instance)
+    named = account_link(which.instance, which.account, which.at)
+    sides = named if found.is_here else which.account, instance_link(which.instance)
     return View(
-        (HISTORY.of(map(change_row, page.items), page.next),),
+        (
+            HISTORY.of(map(change_row, found.page.items), found.page.next),
+            BEFORE.of(map(before_row, found.before)),
+        ),
         tuple(zip(WHOSE, sides, strict=True)),
         about=f"{which.account}{as_of(which.at)}",
     )
@@ -208,9 +215,10 @@ def _last(found: AccountAnswer) -> tuple[Value, ...]:
     view = found.view
     if found.at is None:
         return view.last_seen_at, view.last_change_at, session_link(view.session_id)
-    if not found.changes:
+    ours = (item for item in found.changes if not isinstance(item, ImportedChange))
+    last = next(ours, None)
+    if last is None:
         return None, None, None
-    last = found.changes[0]
     return None, last.changed_at, session_link(last.session_id)
 
 
@@ -277,16 +285,20 @@ def _finding(item: Finding) -> tuple[Value, ...]:
     return tuple(known[column.name] for column in FINDINGS.columns)
 
 
-def change_row(item: LoggedChange | Baseline) -> tuple[Value, ...]:
+def change_row(item: LoggedChange | Baseline | ImportedChange) -> tuple[Value, ...]:
     """Return a change as tables have it."""
-    session = session_link(item.session_id)
+    session = session_link(item.session_id) if item.session_id else None
     if isinstance(item, Baseline):
-        return item.changed_at, "baseline", (), session
+        return item.changed_at, "baseline", (), session, None
+    if isinstance(item, ImportedChange):
+        lines = lines_of_change(item.lines)
+        return item.changed_at, item.change_type, lines, session, item.source
     return (
         item.changed_at,
         str(item.change.change_type),
         lines_of_change(item.change.lines),
         session,
+        None,
     )
 
 
@@ -294,7 +306,7 @@ RESOURCES = (
     Resource(
         "account",
         one,
-        (POWERS, PRIVILEGES, FINDINGS, ELSEWHERE, HISTORY),
+        (POWERS, PRIVILEGES, FINDINGS, ELSEWHERE, HISTORY, BEFORE),
         (INSTANCE, NAME, AT),
         FACTS,
         ("privileges", "findings"),
@@ -304,7 +316,7 @@ RESOURCES = (
     Resource(
         "history",
         history,
-        (HISTORY,),
+        (HISTORY, BEFORE),
         (INSTANCE, NAME, AT),
         WHOSE,
         ("history",),

@@ -23,7 +23,7 @@ from sync_pipeline.web.resources.parameters import (
     as_of,
     moment,
 )
-from sync_pipeline.web.views import Column, Kind, Layout, Value, View
+from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
 from sync_pipeline.workflows.console.answers import Answers
 
 LIST = Layout(
@@ -44,6 +44,7 @@ LIST = Layout(
 SINCE, UNTIL = Parameter("changed-since"), Parameter("changed-until")
 
 
+_BESIDE = Link("imported-accounts", "/imported-accounts")
 _MORE = "This is a part: the next page goes on, and the command lists all at once."
 
 
@@ -75,7 +76,10 @@ def every(answers: Answers, asked: Asked) -> View:
     )
     is_part = question.is_looked_through and found.page.next is not None
     notes = (*found.notes, *((_MORE,) if is_part else ()))
-    return View((LIST.of(rows, found.page.next),), notes=notes, about=_about(question))
+    # What was imported is of no past moment, and nobody judged it.
+    beside = _BESIDE if answers.imported.has_accounts else None
+    table = LIST.of(rows, found.page.next)
+    return View((table,), notes=notes, about=_about(question), beside=beside)
 
 
 def _about(asked: AccountQuestion) -> str:

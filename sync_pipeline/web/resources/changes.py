@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from sync_pipeline.model.change import OF_POWER, Baseline, ChangeType, Effect
 from sync_pipeline.model.change_page import ChangeLine, ChangeQuestion
+from sync_pipeline.model.imported import ImportedLine
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import Resource
+from sync_pipeline.web.resources.imported import FROM
 from sync_pipeline.web.resources.lines import MOST_OF_LIST, lines_of_change
-from sync_pipeline.web.resources.links import account_link, instance_link, session_link
+from sync_pipeline.web.resources.links import (
+    account_link,
+    history_link,
+    instance_link,
+    session_link,
+)
 from sync_pipeline.web.resources.parameters import SELECTION, selected
 from sync_pipeline.web.views import Column, Kind, Layout, Value, View
 from sync_pipeline.workflows.console.answers import Answers
@@ -22,7 +29,7 @@ COLUMNS = (
     Column("what", Kind.LINES),
     Column("session", Kind.NAME),
 )
-LIST = Layout("changes", COLUMNS)
+LIST = Layout("changes", (*COLUMNS, FROM))
 
 
 def every(answers: Answers, asked: Asked) -> View:
@@ -38,7 +45,23 @@ def every(answers: Answers, asked: Asked) -> View:
         until=answers.moment(asked.text("until")),
     )
     page, notes = answers.changes.page(question, asked.place)
-    return View((LIST.of(map(change_row, page.items), page.next),), notes=notes)
+    return View((LIST.of(map(_row, page.items), page.next),), notes=notes)
+
+
+def _row(line: ChangeLine | ImportedLine) -> tuple[Value, ...]:
+    if isinstance(line, ChangeLine):
+        return *change_row(line), None
+    found = line.change
+    return (
+        found.changed_at,
+        instance_link(found.instance) if line.is_there else found.instance,
+        history_link(found.instance, found.account) if line.is_there else found.account,
+        found.change_type,
+        None,
+        lines_of_change(found.lines, MOST_OF_LIST),
+        session_link(found.session_id) if found.session_id else None,
+        found.source,
+    )
 
 
 def change_row(line: ChangeLine) -> tuple[Value, ...]:

@@ -355,7 +355,8 @@ def _row(past: History, day: date, point: SizePoint | None) -> tuple[Value, ...]
     if point is None:
         state = "not there" if day in past.was_measured else "not measured"
         return (day, state, *(None,) * 6)
-    state = "not known" if point.total_bytes is None else "measured"
+    by_whom = "imported" if point.is_imported else "measured"
+    state = "not known" if point.total_bytes is None else by_whom
     return (day, state, *_sizes(point), _why(point))
 
 

@@ -23,6 +23,11 @@ def account_link(instance: str, name: str, at: datetime | None = None) -> Link |
     return Link(name, "/account", {"instance": instance, "name": name, **of})
 
 
+def history_link(instance: str, name: str) -> Link:
+    """Return the name of an account that may be known of before the move alone."""
+    return Link(name, "/history", {"instance": instance, "name": name})
+
+
 def session_link(session_id: str) -> Link:
     """Return the id of a session, which leads to its page."""
     return Link(session_id, "/session", {"id": session_id})

@@ -24,7 +24,8 @@ def objects(answers: Answers, asked: Asked) -> View:
     return View((OBJECTS.of((text,) for text in found),))
 
 
+_BEGINNING = (Parameter("beginning"),)
 RESOURCES = (
-    Resource("names", every, (LIST,), (Parameter("beginning"),), is_listed=False),
-    Resource("objects", objects, (OBJECTS,), (Parameter("beginning"),), is_listed=False),
+    Resource("names", every, (LIST,), _BEGINNING, is_listed=False, has_page=False),
+    Resource("objects", objects, (OBJECTS,), _BEGINNING, is_listed=False, has_page=False),
 )

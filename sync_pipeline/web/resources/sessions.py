@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sync_pipeline.categories import CATEGORIES
+from sync_pipeline.model.imported import ImportedRecord, ImportedSession
 from sync_pipeline.model.page import RecordQuestion, SessionQuestion
 from sync_pipeline.model.session import (
     InstanceRecord,
@@ -14,11 +17,13 @@ from sync_pipeline.model.session import (
 )
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import SORT, Resource
+from sync_pipeline.web.resources.imported import DETAILS, FROM, lines_of_json
 from sync_pipeline.web.resources.instances import message_of, seconds_of
 from sync_pipeline.web.resources.links import instance_link, session_link
 from sync_pipeline.web.resources.parameters import INSTANCE
 from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
 from sync_pipeline.workflows.console.answers import Answers
+from sync_pipeline.workflows.console.imported import ImportedSessionAnswer
 
 STARTED = "started"
 LIST = Layout(
@@ -34,6 +39,7 @@ LIST = Layout(
         Column("total", Kind.NUMBER),
         Column("failed", Kind.NUMBER),
         Column("by"),
+        FROM,
     ),
 )
 FACTS = (
@@ -50,6 +56,7 @@ FACTS = (
     Column("by"),
     Column("repeats"),
     Column("error", Kind.PROSE),
+    FROM,
 )
 RECORDS = Layout(
     "records",
@@ -63,6 +70,7 @@ RECORDS = Layout(
         Column("seconds", Kind.NUMBER),
         Column("error_kind"),
         Column("message", Kind.PROSE),
+        DETAILS,
     ),
 )
 KINDS = Layout(
@@ -96,11 +104,11 @@ def every(answers: Answers, asked: Asked) -> View:
 
 def one(answers: Answers, asked: Asked) -> View | None:
     """Return all of a session, with a page of its records."""
-    found = answers.session(asked.text("id"))
+    question = RecordQuestion(asked.text("id"), asked.choice("status", RecordStatus))
+    found = answers.session(question.session_id)
     if found is None:
-        return None
+        return _imported(answers.imported.session(question, asked.place))
     session = found.session
-    question = RecordQuestion(session.session_id, asked.choice("status", RecordStatus))
     page = answers.records(question, asked.place)
     return View(
         about=session.session_id,
@@ -113,24 +121,54 @@ def one(answers: Answers, asked: Asked) -> View | None:
     )
 
 
-def _seconds(session: Session) -> float | None:
-    if session.completed_at is None:
+def _imported(found: ImportedSessionAnswer | None) -> View | None:
+    if found is None:
         return None
-    return round((session.completed_at - session.started_at).total_seconds(), 1)
+    session = found.session
+    return View(
+        about=session.session_id,
+        facts=tuple(zip(FACTS, _imported_facts(session), strict=True)),
+        tables=(
+            KINDS.of((item.status, None, item.count) for item in found.kinds),
+            RECORDS.of(map(_imported_record, found.records.items), found.records.next),
+            RUNS.of(()),
+        ),
+    )
 
 
-def _row(item: Session) -> tuple[Value, ...]:
+def _seconds(began: datetime | None, ended: datetime | None) -> float | None:
+    if began is None or ended is None:
+        return None
+    return round((ended - began).total_seconds(), 1)
+
+
+def _row(item: Session | ImportedSession) -> tuple[Value, ...]:
+    if isinstance(item, ImportedSession):
+        return (
+            session_link(item.session_id),
+            item.category,
+            item.task or item.trigger,
+            item.status,
+            item.started_at,
+            _seconds(item.started_at, item.completed_at),
+            item.successful,
+            item.total,
+            item.failed,
+            item.created_by,
+            item.source,
+        )
     return (
         session_link(item.session_id),
         str(item.category),
         str(item.sync_type),
         str(item.status),
         item.started_at,
-        _seconds(item),
+        _seconds(item.started_at, item.completed_at),
         item.successful,
         item.total,
         item.failed,
         item.created_by,
+        None,
     )
 
 
@@ -149,6 +187,42 @@ def _facts(item: Session) -> tuple[Value, ...]:
         item.created_by,
         session_link(item.repeats) if item.repeats else None,
         item.error,
+        None,
+    )
+
+
+def _imported_facts(item: ImportedSession) -> tuple[Value, ...]:
+    return (
+        item.category,
+        ", ".join(filter(None, (item.task, item.trigger))),
+        item.status,
+        item.started_at,
+        item.completed_at,
+        item.total,
+        item.successful,
+        item.failed,
+        None,
+        None,
+        item.created_by,
+        None,
+        item.error,
+        item.source,
+    )
+
+
+def _imported_record(item: ImportedRecord) -> tuple[Value, ...]:
+    return (
+        # What it was called there: here it may have another name, or be none.
+        item.name,
+        item.status,
+        item.synced,
+        item.created,
+        item.updated,
+        item.deleted,
+        _seconds(item.started_at, item.completed_at),
+        None,
+        item.error,
+        lines_of_json(item.details),
     )
 
 
@@ -163,6 +237,7 @@ def _record(item: InstanceRecord) -> tuple[Value, ...]:
         seconds_of(item),
         item.error_kind,
         message_of(item),
+        (),
     )
 
 

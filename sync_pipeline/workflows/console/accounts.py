@@ -17,6 +17,7 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import Baseline, LoggedChange
 from sync_pipeline.model.classification import AccountRule, Capability
 from sync_pipeline.model.finding import Finding
+from sync_pipeline.model.imported import ImportedAccount, ImportedChange
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import AccountView, ChangeFilter
 from sync_pipeline.model.looked import LookedAt
@@ -45,10 +46,12 @@ from sync_pipeline.workflows.answers.past import each_at, require_past
 from sync_pipeline.workflows.answers.tenure import tenures
 from sync_pipeline.workflows.answers.use import use_lines
 from sync_pipeline.workflows.console.abilities import looked_at, looked_through
+from sync_pipeline.workflows.console.imported import ImportedAnswers
 from sync_pipeline.workflows.console.looking import Looking, Lots
 from sync_pipeline.workflows.console.worlds import KeptWorlds
 from sync_pipeline.workflows.dependencies import SyncDeps
 
+Told = LoggedChange | Baseline | ImportedChange
 LAST_CHANGES = 20
 MOST_NAMESAKES = 50
 """Accounts of the same name that the page of one shows; the list has all."""
@@ -59,6 +62,8 @@ class AccountAnswer:
     """One account: what it is, what it can really do, what is found of it, and its last changes.
 
     `view` has the dates of now, also where `state` and `is_active` are of a past moment (`at`).
+    `changes` are those of ours and imported ones; `before` is what was last known of it before the
+    move.
     `namesakes` are the accounts of its name on other instances, the first of them. `used` are
     sentences on its use, of now alone.
     """
@@ -70,7 +75,8 @@ class AccountAnswer:
     access: AccountAccess | None = None
     roles: RoleTree = field(default_factory=RoleTree)
     findings: tuple[Finding, ...] = ()
-    changes: tuple[LoggedChange | Baseline, ...] = ()
+    changes: tuple[Told, ...] = ()
+    before: tuple[ImportedAccount, ...] = ()
     has_more_changes: bool = False
     namesakes: tuple[AccountLine, ...] = ()
     has_more_namesakes: bool = False
@@ -78,6 +84,18 @@ class AccountAnswer:
     notes: tuple[str, ...] = ()
     last_used_at: datetime | None = None
     used: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryAnswer:
+    """A page of what changed of an account, and what was last known of it before the move.
+
+    `is_here`: an account of this name is, or was, known to syncs of ours.
+    """
+
+    page: Page[Told]
+    before: tuple[ImportedAccount, ...]
+    is_here: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +152,7 @@ class AccountAnswers:
         self._deps = deps
         self._store = deps.store
         self._reach = reach
+        self._imported = ImportedAnswers(deps, reach)
 
     def page(self, asked: AccountQuestion, place: Place) -> AccountsAnswer:
         """Return a page of accounts by name; by instance where these are looked through for it.
@@ -214,13 +233,7 @@ class AccountAnswers:
         if known is None or view is None:
             return None
         judged = known.judged
-        wanted = ChangeFilter(
-            instances=(instance.id,),
-            account=which.account,
-            until=which.at,
-            limit=LAST_CHANGES + 1,
-        )
-        changes = change_list(self._store, wanted)
+        changes = self._changes(instance, which.account, which.at, LAST_CHANGES + 1)
         answer = AccountAnswer(
             view=view,
             state=known.state,
@@ -229,6 +242,7 @@ class AccountAnswers:
             access=questions.access_of(judged, which.account) if known.is_active else None,
             roles=role_tree(judged.world.accounts, which.account),
             changes=tuple(changes[:LAST_CHANGES]),
+            before=self._imported.known(instance, which.account),
             has_more_changes=len(changes) > LAST_CHANGES,
             notes=judged.past,
         )
@@ -247,23 +261,25 @@ class AccountAnswers:
             used=tuple(use_lines(use, which.account)),
         )
 
-    def history(self, which: Which, place: Place) -> Page[LoggedChange | Baseline] | None:
+    def history(self, which: Which, place: Place) -> HistoryAnswer | None:
         """Return a page of all changes of an account that are kept, newest first; None: no account.
 
-        `which.at`: those until a moment.
+        `which.at`: those until a moment. An account that only another system knew has a page, too.
         """
         instance = self._instance(which)
-        if instance is None or self._store.accounts.get(instance.name, which.account) is None:
+        if instance is None:
             return None
+        is_here = self._store.accounts.get(instance.name, which.account) is not None
+        before = self._imported.known(instance, which.account)
+        page = self._history(instance, which, place)
+        if not (is_here or before or page.items):
+            return None
+        return HistoryAnswer(page, before, is_here=is_here)
+
+    def _history(self, instance: Instance, which: Which, place: Place) -> Page[Told]:
         key = checked_key(place.after, str, int)
         until, seen = (moment_of(key), alike_of(key, 1)) if key else (which.at, 0)
-        wanted = ChangeFilter(
-            instances=(instance.id,),
-            account=which.account,
-            until=until,
-            limit=place.limit + seen + 1,
-        )
-        found = change_list(self._store, wanted)[seen:]
+        found = self._changes(instance, which.account, until, place.limit + seen + 1)[seen:]
         shown = found[: place.limit]
         if len(found) <= place.limit:
             return Page(tuple(shown))
@@ -271,6 +287,18 @@ class AccountAnswers:
         same = sum(item.changed_at == last for item in shown) + (seen if last == until else 0)
         following: Key = (last.isoformat(), same)
         return Page(tuple(shown), following)
+
+    def _changes(
+        self, instance: Instance, account: str, until: datetime | None, limit: int
+    ) -> list[Told]:
+        """Return changes until a moment, newest first; of one moment, what is ours first."""
+        wanted = ChangeFilter(instances=(instance.id,), account=account, until=until, limit=limit)
+        ours = change_list(self._store, wanted)
+        theirs = self._imported.of_account(instance, account, until, limit)
+        if not theirs:
+            return [*ours]
+        both: list[Told] = [*ours, *theirs]
+        return sorted(both, key=lambda item: item.changed_at, reverse=True)[:limit]
 
     def compared(self, first: Which, second: Which) -> AccessComparison | None:
         """Return how two accounts differ, each at its moment; None: one is not, or was not there.

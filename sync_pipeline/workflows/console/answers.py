@@ -17,6 +17,7 @@ from sync_pipeline.access.questions import Search
 from sync_pipeline.access.telling import Telling, gaps_once
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.finding import Review
+from sync_pipeline.model.imported import ImportedSession
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.moment import read_past
 from sync_pipeline.model.origin import Origin
@@ -42,6 +43,7 @@ from sync_pipeline.workflows.console.accounts import AccountAnswers, unread_of
 from sync_pipeline.workflows.console.capacity import CapacityAnswers
 from sync_pipeline.workflows.console.changes import ChangeAnswers
 from sync_pipeline.workflows.console.findings import FindingAnswers
+from sync_pipeline.workflows.console.imported import ImportedAnswers
 from sync_pipeline.workflows.console.lacks import KeptLacks
 from sync_pipeline.workflows.console.looking import Looking, Lots
 from sync_pipeline.workflows.console.today import TodayAnswers
@@ -109,6 +111,7 @@ class Answers:
         self._store = deps.store
         self.viewer = viewer
         self._reach = viewer.reach
+        self.imported = ImportedAnswers(deps, viewer.reach)
         self.accounts = AccountAnswers(deps, viewer.reach)
         self.capacity = CapacityAnswers(deps, viewer.reach)
         self.changes = ChangeAnswers(deps, viewer.reach)
@@ -176,9 +179,9 @@ class Answers:
         found = self._store.server_facts.of(instance.id)
         return page_of_list(found, Place(place.limit, key), _fact_key)
 
-    def sessions(self, asked: SessionQuestion, place: Place) -> Page[Session]:
-        """Return a page of sessions."""
-        return self._store.session_pages.page(self._reach, asked, place)
+    def sessions(self, asked: SessionQuestion, place: Place) -> Page[Session | ImportedSession]:
+        """Return a page of sessions, imported ones among them."""
+        return self.imported.sessions(asked, place)
 
     def session(self, session_id: str) -> SessionAnswer | None:
         """Return one session; None: there is none with a record that the viewer may see."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 
 from sync_pipeline.engines.powers import power_words
 from sync_pipeline.model.change import ChangeType, Effect, LoggedChange
 from sync_pipeline.model.change_page import ChangeLine, ChangeQuestion, KindOfChange
+from sync_pipeline.model.imported import ImportedLine
 from sync_pipeline.model.inventory import ChangeFilter
 from sync_pipeline.model.page import Page, Place
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.reconcile.effects import Powers, judged
 from sync_pipeline.workflows.answers.history import as_told, not_told
+from sync_pipeline.workflows.console.imported import ImportedAnswers
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 MOST_UNJUDGED = 2000
@@ -41,15 +44,22 @@ class ChangeAnswers:
         self._deps = deps
         self._store = deps.store
         self._reach = reach
+        self._imported = ImportedAnswers(deps, reach)
 
-    def page(self, asked: ChangeQuestion, place: Place) -> tuple[Page[ChangeLine], tuple[str, ...]]:
-        """Return a page of changes, newest first, and what it does not tell.
+    def page(
+        self, asked: ChangeQuestion, place: Place
+    ) -> tuple[Page[ChangeLine | ImportedLine], tuple[str, ...]]:
+        """Return a page of changes, imported ones among them, newest first, and what is not told.
 
         Of what a version before wrote some has nothing to tell: a page may have fewer rows.
         """
-        found = self._store.change_pages.page(self._reach, asked, place)
+        found = self._imported.changes(asked, place)
         notes = not_told(self._store, ChangeFilter(since=asked.since, until=asked.until))
-        return replace(found, items=tuple(told(found.items, asked.effect))), notes
+        shown = chain.from_iterable(
+            [item] if isinstance(item, ImportedLine) else told([item], asked.effect)
+            for item in found.items
+        )
+        return replace(found, items=tuple(shown)), notes
 
     def counts(self, since: datetime) -> ChangeCounts:
         """Return how many changes there were since a moment: two statements."""

@@ -31,7 +31,8 @@ from sync_pipeline.fleet.whalefall.sizes import (
     size_steps,
     total_steps,
 )
-from sync_pipeline.fleet.whalefall.steps import Scope, Step
+from sync_pipeline.fleet.whalefall.steps import TIME_ZONE, Scope, Step
+from sync_pipeline.fleet.whalefall.tables import table_steps
 from sync_pipeline.model.aggregation import AggregationRequest
 from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.imported import (
@@ -50,21 +51,25 @@ from sync_pipeline.workflows import credentials as changes
 from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 
-TIME_ZONE = "Asia/Shanghai"
-"""Of the days of a WhaleFall store, whatever its server's is."""
 PLANNED = "planned"
 _LEFT_OUT = "Tables that are not taken at all are told by the import itself, and by its --plan."
 OF_ANOTHER = (
     "the credential of its name here has another user or password: it stays, and new instances get "
     f"{NO_CREDENTIAL!r}"
 )
-_TASKS = (ImportKind.RUNS, ImportKind.ITEMS)
+_OPTIONAL = {
+    ImportKind.RUNS: "task_runs",
+    ImportKind.ITEMS: "task_runs",
+    ImportKind.TABLE_SIZES: "database_table_size_stats",
+}
+"""Kinds whose table an older store lacks."""
 _Place = tuple[str | int, ...]
 _Steps = Callable[[WhaleFall, Scope, _Place], Iterator[Step]]
 _READ: Mapping[ImportKind, _Steps] = {
     ImportKind.DATABASES: database_steps,
     ImportKind.DATABASE_SIZES: size_steps,
     ImportKind.INSTANCE_SIZES: total_steps,
+    ImportKind.TABLE_SIZES: table_steps,
     ImportKind.DATABASE_PERIODS: partial(period_steps, of_databases=True),
     ImportKind.INSTANCE_PERIODS: partial(period_steps, of_databases=False),
     ImportKind.SESSIONS: partial(session_steps, of_runs=False),
@@ -122,6 +127,7 @@ class _Walk:
     own: ImportPass
     marks: dict[ImportKind, ImportMark]
     planned_ids: dict[int, int] = field(default_factory=dict)
+    engines: dict[int, str] = field(default_factory=dict)
 
     def mark(self, kind: ImportKind) -> ImportMark:
         return self.marks.get(kind, ImportMark(kind))
@@ -205,6 +211,7 @@ def _take_registry(walk: _Walk, found: ReadRegistry, passwords: Passwords | None
     mark = walk.mark(ImportKind.INSTANCES)
     if not mark.is_done:
         walk.put(mark, Step([ImportedRegistry((), tuple(instances))], (), tally), is_done=True)
+    walk.engines = {item.source_id: str(item.instance.engine) for item in instances}
     if walk.wanted.is_plan:
         walk.planned_ids = {item.source_id: -item.source_id for item in instances}
 
@@ -259,6 +266,7 @@ def _scope(walk: _Walk) -> Scope:
     kept = deps.store.imports.instance_ids(walk.wanted.source)
     return Scope(
         {**walk.planned_ids, **kept},
+        walk.engines,
         today,
         max(Period.of(PeriodType.MONTH, oldest).start, deps.store.aggregations.horizon()),
         began - timedelta(days=settings.session_retention_days),
@@ -268,8 +276,7 @@ def _scope(walk: _Walk) -> Scope:
 
 def _take(walk: _Walk, kind: ImportKind, scope: Scope) -> None:
     mark = walk.mark(kind)
-    has_table = kind not in _TASKS or "task_runs" in walk.store.tables
-    if has_table:
+    if _OPTIONAL.get(kind) in (None, *walk.store.tables):
         with walk.store.reading():
             for step in _READ[kind](walk.store, scope, mark.place):
                 if kind in _PARTITIONED and not walk.wanted.is_plan:
@@ -278,7 +285,7 @@ def _take(walk: _Walk, kind: ImportKind, scope: Scope) -> None:
     walk.end(mark)
 
 
-_PARTITIONED = (ImportKind.DATABASE_SIZES, ImportKind.INSTANCE_SIZES)
+_PARTITIONED = (ImportKind.DATABASE_SIZES, ImportKind.INSTANCE_SIZES, ImportKind.TABLE_SIZES)
 
 
 def _days_of(step: Step) -> set[date]:

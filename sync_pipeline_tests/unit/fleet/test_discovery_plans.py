@@ -22,7 +22,7 @@ from sync_pipeline.fleet.discovery.listing import (
 )
 from sync_pipeline.fleet.discovery.plan import Asked, Fleet, Plan, planned
 from sync_pipeline.fleet.rows import InstanceRow
-from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.instance import EngineName, Instance, TlsMode
 from sync_pipeline.model.origin import Cloud, Origin, StepKind
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -64,6 +64,19 @@ def look(fleet: Fleet, *resources: Resource, asked: Asked = ASKED) -> tuple[Plan
 
 def kinds(plan: Plan) -> list[tuple[str, str]]:
     return [(str(step.kind), step.instance.name) for step in plan.steps]
+
+
+@pytest.mark.parametrize("asked", TlsMode)
+def test_what_a_list_says_of_tls_makes_it_stronger_and_never_weaker(asked: TlsMode) -> None:
+    ca = "/etc/ssl/ca.pem" if asked.startswith("verify") else ""
+    wanted = replace(ASKED, tls=asked, tls_ca=ca)
+    plan, fleet = look(Fleet(()), resource("a", tls="it says so"), resource("b"), asked=wanted)
+    modes = {item.name: item.tls.mode for item in fleet.instances}
+    order = list(TlsMode)
+    assert modes == {"a": max(asked, TlsMode.REQUIRE, key=order.index), "b": asked}
+    assert [step.differences for step in plan.steps] == [(f"TLS is {modes['a']}: it says so",), ()]
+    # What is registered keeps its mode: people set it, for a tunnel or a proxy.
+    assert look(fleet, resource("a"), resource("b", tls="it says so"))[0].steps == ()
 
 
 def test_another_engine_under_a_name_is_left_out() -> None:

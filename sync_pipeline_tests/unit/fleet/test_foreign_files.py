@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.fleet.addresses import with_one_address
 from sync_pipeline.fleet.files import ParsedFile, read_foreign, read_instances
 from sync_pipeline.fleet.foreign import Defaults, ForeignFormat, foreign_rows
+from sync_pipeline.fleet.rows import InstanceRow
 from sync_pipeline.model.instance import EngineName, Instance, TlsMode
 
 # As pgAdmin 4 exports it (Tools, Import/Export Servers): with parameters of libpq since version 7.
@@ -62,6 +65,8 @@ DBEAVER = {
                            handlers={"ssh_tunnel": {"type": "TUNNEL", "enabled": True}}),
         "pg-3": connection("postgresql", "postgres-jdbc", "near", host="db10", port="5432",
                            handlers={"ssh_tunnel": {"type": "TUNNEL", "enabled": False}}),
+        "red-1": connection("postgresql", "postgres-redshift-jdbc", "lake", host="db12"),
+        "pg-5": connection("postgresql", "postgres-edb-jdbc", "edb", host="db13", port="5444"),
         "pg-4": connection("postgresql", "postgres-jdbc", "url", url="jdbc:postgresql://db11/x"),
     },
 }  # fmt: skip
@@ -98,6 +103,46 @@ def test_servers_of_pgadmin(tmp_path: Path) -> None:
     assert found.left_out[0].line == 25
 
 
+@pytest.mark.parametrize("kind", [ForeignFormat.PGADMIN, ForeignFormat.DBEAVER])
+def test_a_name_that_is_there_twice_costs_the_later_entry(
+    tmp_path: Path, kind: ForeignFormat
+) -> None:
+    """Both tools allow it, in one folder too; one of them is no reason to refuse a whole file."""
+    servers = {
+        str(number): {"Name": name, "Host": f"db{number}", "Port": 5432, "Username": "x"}
+        for number, name in enumerate(("main", "main", "other", "main"))
+    }
+    connections = {
+        key: connection("postgresql", "postgres-jdbc", item["Name"], host=item["Host"], port="5432")
+        for key, item in servers.items()
+    }
+    whole = {"Servers": servers} if kind is ForeignFormat.PGADMIN else {"connections": connections}
+    found = read(tmp_path, kind, whole, Defaults("fleet"))
+    assert {name: item.host for name, item in by_name(found).items()} == {
+        "main": "db0", "other": "db2",
+    }  # fmt: skip
+    assert found.problems == ()
+    assert [item.reason.partition(" of line")[0] for item in found.left_out] == [
+        "main: its name is that"
+    ] * 2
+
+
+def test_two_names_of_one_address_are_told() -> None:
+    one = InstanceRow.model_validate(
+        {"name": "one", "engine": "postgresql", "host": "DB.example", "credential": "c"}
+    ).instance()
+    two, other = replace(one, name="two", host="db.example."), replace(one, name="x", port=1)
+    assert [[item.name for item in some] for some in with_one_address([two], [one, other])] == [
+        ["one", "two"]
+    ]
+    # What is at one address already is no news of this file.
+    assert with_one_address([other], [one, two]) == []
+    # Another address of the same name is the one that counts.
+    assert with_one_address([replace(two, host="away")], [one, two]) == []
+    oracle = replace(one, engine=EngineName.ORACLE, database="A")
+    assert with_one_address([replace(oracle, name="b", database="B")], [oracle]) == []
+
+
 def test_connections_of_dbeaver(tmp_path: Path) -> None:
     defaults = Defaults("fleet", "", ("moved",))
     found = read(tmp_path, ForeignFormat.DBEAVER, DBEAVER, defaults)
@@ -105,6 +150,7 @@ def test_connections_of_dbeaver(tmp_path: Path) -> None:
     assert {name: str(item.engine) for name, item in known.items()} == {
         "orders": "mysql", "stock": "mariadb", "billing": "postgresql", "erp": "sqlserver",
         "hr": "oracle", "near": "postgresql",
+        "edb": "postgresql",
     }  # fmt: skip
     orders = known["orders"]
     assert (orders.host, orders.port, orders.database) == ("db3", 3307, "shop")
@@ -114,6 +160,7 @@ def test_connections_of_dbeaver(tmp_path: Path) -> None:
     assert [item.reason for item in found.left_out] == [
         "papers: it is of no engine that is known here (mongodb)",
         "far: it is reached through another host (ssh_tunnel)",
+        "lake: it is of no engine that is known here (postgres-redshift-jdbc)",
         "url: it has an address that is written as a URL alone",
     ]
     assert found.without_tls_mode == set(known)
