@@ -55,11 +55,11 @@ class ChangeAnswers:
         """
         found = self._imported.changes(asked, place)
         notes = not_told(self._store, ChangeFilter(since=asked.since, until=asked.until))
-        shown = chain.from_iterable(
+        lines: Iterator[Iterable[ChangeLine | ImportedLine]] = (
             [item] if isinstance(item, ImportedLine) else told([item], asked.effect)
             for item in found.items
         )
-        return replace(found, items=tuple(shown)), notes
+        return replace(found, items=tuple(chain.from_iterable(lines))), notes
 
     def counts(self, since: datetime) -> ChangeCounts:
         """Return how many changes there were since a moment: two statements."""
