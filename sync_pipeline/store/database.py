@@ -156,8 +156,9 @@ class Database:
         if self.is_sqlite or self.remembered is None or self._own.view is not None:
             yield
             return
-        # The connection is taken before anything is waited for that another thread makes.
-        with self.guarded(), self._views.begin() as connection:
+        # The connection is taken before anything is waited for that another thread makes. Nothing
+        # is committed: one that was lost in the block was told of there.
+        with self.guarded(), self._views.connect() as connection:
             self._own.view = _View(connection, self._marks.of(connection))
             try:
                 yield

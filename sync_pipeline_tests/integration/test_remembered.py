@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, insert, select, update
@@ -20,6 +21,7 @@ from sync_pipeline.settings import Settings
 from sync_pipeline.store.remembered import Remembered
 from sync_pipeline.store.schema import maintenance_windows as windows
 from sync_pipeline.store.store import Store
+from sync_pipeline.web import app
 from sync_pipeline.web.serve import NoSecrets, reading
 from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.console import findings
@@ -139,6 +141,30 @@ def test_a_view_ends_with_what_is_wrong(store: Store, reader: Store) -> None:
     with store._database.write() as connection:
         _add(connection, "after")
     assert _read(reader) == ["after"]
+
+
+def test_a_page_whose_connection_is_lost_says_that_the_store_does_not_answer(
+    store: Store, reader: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if store._database.is_sqlite:
+        return
+    answered = app._answered
+
+    def lost(*given: Any) -> Any:
+        with reader._database.read() as own, store._database.read_once() as connection:
+            pid = own.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+            connection.exec_driver_sql("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        return answered(*given)
+
+    pages = Pages(SyncDeps(reader, NoSecrets(), Settings(), lambda: NOW))
+    with closing(pages), monkeypatch.context() as broken:
+        broken.setattr(app, "_answered", lost)
+        assert [pages.get(path).status for path in ("/instances", "/api/v1/instances")] == [
+            503,
+            503,
+        ]
+        broken.undo()
+        assert pages.get("/instances").status == 200
 
 
 def test_who_began_before_a_write_takes_nothing_away_from_who_came_after_it() -> None:
