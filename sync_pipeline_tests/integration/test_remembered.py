@@ -14,8 +14,9 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, event, insert, select, update
 
+from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.model.viewer import Viewer
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.remembered import Remembered
@@ -141,6 +142,20 @@ def test_a_view_ends_with_what_is_wrong(store: Store, reader: Store) -> None:
     with store._database.write() as connection:
         _add(connection, "after")
     assert _read(reader) == ["after"]
+
+
+def test_who_reads_in_a_view_is_refused_a_write_at_once(store: Store, reader: Store) -> None:
+    """Else pages that keep what they found out wait for connections, all of which pages have."""
+    if store._database.is_sqlite:
+        return
+    database, taken = reader._database, count()
+    event.listen(database.engine, "checkout", lambda *_: next(taken))
+    with reader.one_view():
+        for way in (database.write, lambda: database.write_soon(9), database.write_once):
+            with pytest.raises(StoreUnavailable, match="only reads"), way():
+                pass
+        assert _reasons(reader) == []
+    assert next(taken) == 1
 
 
 def test_a_page_whose_connection_is_lost_says_that_the_store_does_not_answer(
