@@ -133,7 +133,9 @@ def test_who_reads_pages_neither_compiles_plans_nor_begins_processes(reader: Sto
     with reader._database.read() as connection:
         names = ("jit", "max_parallel_workers_per_gather", "default_transaction_read_only")
         set_to = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names]
+        ends = connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar()
     assert set_to == ["off", "0", "on"]
+    assert ends == "5min", "who stopped in the middle of a page holds no view for ever"
 
 
 def test_a_view_ends_with_what_is_wrong(store: Store, reader: Store) -> None:
