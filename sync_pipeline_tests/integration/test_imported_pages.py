@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync_pipeline.model.imported import ImportedSession, ImportKind, ImportMark
+from sync_pipeline.model.imported import ImportedRecord, ImportedSession, ImportKind, ImportMark
 from sync_pipeline.model.page import Key, Place, SessionQuestion
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.store import Store
+from workbench.benches.store_bench import CREDENTIAL, an_instance
 
 NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
 SESSION = ImportedSession(
@@ -52,3 +53,27 @@ def test_a_session_that_two_systems_have_is_listed_of_each(
         assert after is None
         ids = [item[2] for item in seen]
         assert ids == (["s2"] * 2 + ["s1"] * 4 if is_oldest_first else ["s1"] * 4 + ["s2"] * 2)
+
+
+def test_numbers_of_a_team_follow_an_import_that_goes_on(store: Store) -> None:
+    """Its sessions come before the records that are counted."""
+    store.registry.put_credential(CREDENTIAL, NOW)
+    store.registry.put_instances([replace(an_instance("one"), tags=("blue",))], NOW)
+    (instance,) = store.registry.instances()
+    store.imports.begin("whalefall", NOW)
+    marks = [ImportMark(ImportKind.RECORDS, (place,)) for place in range(1, 3)]
+    before, reach = ImportMark(ImportKind.RECORDS), Reach(("blue",))
+    kind = ImportMark(ImportKind.SESSIONS)
+    store.imports.put("whalefall", kind, replace(kind, place=(1,)), [SESSION], NOW)
+    totals = []
+    for number, mark in enumerate(marks):
+        row = ImportedRecord(
+            *(SESSION.kind, number, "s1", instance.id, "one", "account", "completed"),
+            *(NOW, NOW, 0, 0, 0, 0, "", ""),
+        )
+        store.imports.put("whalefall", before, mark, [row], NOW)
+        before = mark
+        found = store.imported_pages.session(reach, "s1")
+        assert found is not None
+        totals.append(found.total)
+    assert totals == [1, 2]

@@ -41,6 +41,7 @@ from sync_pipeline.store.console.reach import FEW, after, chosen, in_reach, of_r
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.imports.reads import made
 from sync_pipeline.store.imports.schema import (
+    import_marks,
     import_passes,
     imported_accounts,
     imported_changes,
@@ -215,15 +216,20 @@ class ImportedPages(OfDatabase):
             return tuple(found)
         own = select(instances.c.id).where(*in_reach(connection, reach)).order_by(instances.c.id)
         ids = array("q", connection.scalars(own)).tobytes()
-        passes = connection.execute(select(import_passes).order_by(import_passes.c.source))
-        state = blake2b(ids + repr(passes.all()).encode()).digest()
+        # An import that goes on may have brought sessions, and not yet all of their records.
+        places = (import_marks.c.source, import_marks.c.kind, import_marks.c.place)
+        known = (
+            connection.execute(select(import_passes).order_by(import_passes.c.source)).all(),
+            connection.execute(select(*places).order_by(*places[:2])).all(),
+        )
+        state = blake2b(ids + repr(known).encode()).digest()
 
         def counted(keys: Sequence[_Asked]) -> dict[_Asked, _Counted]:
             numbers = _counted(connection, reach, [key.session for key in keys])
             return {key: numbers[_own(key.session)] for key in keys}
 
-        known = self._kept.all_of([_Asked(state, item) for item in found], counted)
-        return tuple(_of_records(item, known[_Asked(state, item)]) for item in found)
+        numbers_of = self._kept.all_of([_Asked(state, item) for item in found], counted)
+        return tuple(_of_records(item, numbers_of[_Asked(state, item)]) for item in found)
 
     @remembered
     def kinds(self, reach: Reach, session: ImportedSession) -> list[ImportedCount]:
