@@ -68,9 +68,9 @@ def test_numbers_of_a_team_follow_an_import_that_goes_on(store: Store) -> None:
     totals = []
     for number, mark in enumerate(marks):
         row = ImportedRecord(
-            *(SESSION.kind, number, "s1", instance.id, "one", "account", "completed"),
-            *(NOW, NOW, 0, 0, 0, 0, "", ""),
-        )
+            SESSION.kind, number, "s1", instance.id, "one", "account", "completed", NOW, NOW,
+            0, 0, 0, 0, "", "",
+        )  # fmt: skip
         store.imports.put("whalefall", before, mark, [row], NOW)
         before = mark
         found = store.imported_pages.session(reach, "s1")
