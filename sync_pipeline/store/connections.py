@@ -30,6 +30,9 @@ _PRAGMAS = (
 _READING = ("query_only=ON", "case_sensitive_like=ON")
 READING_SECONDS = 30
 """After which PostgreSQL ends a statement of who only reads."""
+IDLE_SECONDS = 300
+"""After which it ends a transaction of one who asks nothing in it: as long as it is open, nothing
+that was deleted since is cleared away. A page takes a tenth of it at most."""
 
 
 def sqlite_engine(url: URL, *, is_read_only: bool = False) -> Engine:
@@ -93,6 +96,7 @@ def _only_read(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
         cursor.execute(f"SET statement_timeout = '{READING_SECONDS}s'")
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
         # Pages are of few rows, and many are asked at once: to compile a plan or to begin another
         # process takes longer than what is saved by it (the manual, 30.2 and 15.2).
         cursor.execute("SET jit = off")

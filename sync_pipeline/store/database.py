@@ -108,6 +108,7 @@ class Database:
         Raises:
             StoreUnavailable: the store does not answer; nothing was written.
         """
+        self._require_no_view()
         with self._writer, self.guarded(), self._engine.begin() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -120,6 +121,7 @@ class Database:
         Raises:
             StoreUnavailable: it would have to, or the store does not answer; nothing was written.
         """
+        self._require_no_view()
         wait = f"{round(seconds * 1000)}"
         with ExitStack() as stack:
             if self.is_sqlite:
@@ -136,6 +138,14 @@ class Database:
             finally:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
             yield connection
+
+    def _require_no_view(self) -> None:
+        """Refuse who reads in one view, at once.
+
+        The server would, but on a second connection, for which those wait that have the first ones.
+        """
+        if self._own.view is not None:
+            raise self.unavailable(PermissionError("a process that shows it only reads"))
 
     def _take_turn(self, stack: ExitStack, seconds: float) -> None:
         if not self._turn.acquire(timeout=seconds):
@@ -156,8 +166,9 @@ class Database:
         if self.is_sqlite or self.remembered is None or self._own.view is not None:
             yield
             return
-        # The connection is taken before anything is waited for that another thread makes.
-        with self.guarded(), self._views.begin() as connection:
+        # The connection is taken before anything is waited for that another thread makes. Nothing
+        # is committed: one that was lost in the block was told of there.
+        with self.guarded(), self._views.connect() as connection:
             self._own.view = _View(connection, self._marks.of(connection))
             try:
                 yield
@@ -192,6 +203,7 @@ class Database:
         Raises:
             StoreUnavailable: the store does not answer; nothing was written.
         """
+        self._require_no_view()
         with self._writer, self.guarded(), self._single.connect() as connection:
             yield connection
 

@@ -15,9 +15,12 @@ class Kept(Generic[Key, Value]):
     """Values by keys that say all that they depend on; what was asked for last stays longest."""
 
     def __init__(self, most: int, weight: Callable[[Value], int] = lambda _: 1) -> None:
-        """Keep values of so much weight together; without a weight so many."""
+        """Keep values of so much weight together; without a weight so many.
+
+        Each weighs one at least: of what is asked for and is not there, there is no end.
+        """
         self._most = most
-        self._weight = weight
+        self._weight: Callable[[Value], int] = lambda value: max(1, weight(value))
         self._kept = 0
         self._values: OrderedDict[Key, Value] = OrderedDict()
         self._lock = Lock()

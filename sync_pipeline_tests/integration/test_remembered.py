@@ -11,15 +11,18 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, event, insert, select, update
 
+from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.model.viewer import Viewer
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.remembered import Remembered
 from sync_pipeline.store.schema import maintenance_windows as windows
 from sync_pipeline.store.store import Store
+from sync_pipeline.web import app
 from sync_pipeline.web.serve import NoSecrets, reading
 from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.console import findings
@@ -130,7 +133,9 @@ def test_who_reads_pages_neither_compiles_plans_nor_begins_processes(reader: Sto
     with reader._database.read() as connection:
         names = ("jit", "max_parallel_workers_per_gather", "default_transaction_read_only")
         set_to = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names]
+        ends = connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar()
     assert set_to == ["off", "0", "on"]
+    assert ends == "5min", "who stopped in the middle of a page holds no view for ever"
 
 
 def test_a_view_ends_with_what_is_wrong(store: Store, reader: Store) -> None:
@@ -139,6 +144,44 @@ def test_a_view_ends_with_what_is_wrong(store: Store, reader: Store) -> None:
     with store._database.write() as connection:
         _add(connection, "after")
     assert _read(reader) == ["after"]
+
+
+def test_who_reads_in_a_view_is_refused_a_write_at_once(store: Store, reader: Store) -> None:
+    """Else pages that keep what they found out wait for connections, all of which pages have."""
+    if store._database.is_sqlite:
+        return
+    database, taken = reader._database, count()
+    event.listen(database.engine, "checkout", lambda *_: next(taken))
+    with reader.one_view():
+        for way in (database.write, lambda: database.write_soon(9), database.write_once):
+            with pytest.raises(StoreUnavailable, match="only reads"), way():
+                pass
+        assert _reasons(reader) == []
+    assert next(taken) == 1
+
+
+def test_a_page_whose_connection_is_lost_says_that_the_store_does_not_answer(
+    store: Store, reader: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if store._database.is_sqlite:
+        return
+    answered = app._answered
+
+    def lost(*given: Any) -> Any:
+        with reader._database.read() as own, store._database.read_once() as connection:
+            pid = own.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+            connection.exec_driver_sql("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        return answered(*given)
+
+    pages = Pages(SyncDeps(reader, NoSecrets(), Settings(), lambda: NOW))
+    with closing(pages), monkeypatch.context() as broken:
+        broken.setattr(app, "_answered", lost)
+        assert [pages.get(path).status for path in ("/instances", "/api/v1/instances")] == [
+            503,
+            503,
+        ]
+        broken.undo()
+        assert pages.get("/instances").status == 200
 
 
 def test_who_began_before_a_write_takes_nothing_away_from_who_came_after_it() -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, tuple_
 
 from sync_pipeline.model.change_page import ChangeQuestion
 from sync_pipeline.model.imported import (
@@ -34,7 +34,6 @@ from sync_pipeline.model.page import (
     checked_key,
     moment_of,
     no_key,
-    page_of,
 )
 from sync_pipeline.model.session import SessionStatus, SyncType
 from sync_pipeline.model.viewer import Reach
@@ -42,6 +41,7 @@ from sync_pipeline.store.console.reach import FEW, after, chosen, in_reach, of_r
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.imports.reads import made
 from sync_pipeline.store.imports.schema import (
+    import_marks,
     import_passes,
     imported_accounts,
     imported_changes,
@@ -55,6 +55,8 @@ from sync_pipeline.store.schema import instances
 _CHANGES, _SESSIONS = imported_changes.c, imported_sessions.c
 _RECORDS, _ACCOUNTS = imported_records.c, imported_accounts.c
 _NEWEST_FIRST = (_CHANGES.changed_at, _CHANGES.source_id, _CHANGES.source)
+_BY_START = (_SESSIONS.started_at, _SESSIONS.session_id)
+"""Of sessions, in which those are alike that several systems have, one of which was a copy."""
 _OPEN, _FAILED = ("pending", "running"), ("failed",)
 _WITH_ERRORS = "completed_with_errors"
 _STANDS: Mapping[SessionStatus, tuple[Sequence[str], Sequence[str]]] = {
@@ -171,8 +173,8 @@ class ImportedPages(OfDatabase):
     @remembered
     def sessions(self, reach: Reach, asked: SessionQuestion, place: Place) -> Page[ImportedSession]:
         """Return a page of sessions and task runs: of each, what is of instances within a reach."""
-        key = checked_key(place.after, str, str)
-        begin = (moment_of(key), key[1]) if key else None
+        key = checked_key(place.after, str, str, int)
+        seen = alike_of(key, 2) if key else 0
         query = select(imported_sessions).where(_SESSIONS.started_at.is_not(None))
         if asked.category is not None:
             query = query.where(_SESSIONS.category == str(asked.category))
@@ -180,10 +182,14 @@ class ImportedPages(OfDatabase):
             query = query.where(*_seen(connection, reach, asked.instance))
             if asked.status is not None:
                 query = query.where(*_stands(connection, reach, asked.status))
-            order = (_SESSIONS.started_at, _SESSIONS.session_id)
-            found = after(query, order, begin, is_descending=not asked.is_oldest_first)
-            rows = connection.execute(found.limit(place.limit + 1)).all()
-            page = page_of([made(ImportedSession, row) for row in rows], place.limit, _session_key)
+            if key:
+                of_key, begin = tuple_(*_BY_START), (moment_of(key), key[1])
+                query = query.where(of_key >= begin if asked.is_oldest_first else of_key <= begin)
+            order = (*_BY_START, _SESSIONS.source, _SESSIONS.kind)
+            ordered = after(query, order, None, is_descending=not asked.is_oldest_first)
+            rows = connection.execute(ordered.limit(place.limit + seen + 1))
+            found = [made(ImportedSession, row) for row in rows]
+            page = _by_count(found, seen, place.limit, key, _session_key)
             return replace(page, items=self._narrowed(connection, reach, page.items))
 
     @remembered
@@ -210,15 +216,20 @@ class ImportedPages(OfDatabase):
             return tuple(found)
         own = select(instances.c.id).where(*in_reach(connection, reach)).order_by(instances.c.id)
         ids = array("q", connection.scalars(own)).tobytes()
-        passes = connection.execute(select(import_passes).order_by(import_passes.c.source))
-        state = blake2b(ids + repr(passes.all()).encode()).digest()
+        # An import that goes on may have brought sessions, and not yet all of their records.
+        places = (import_marks.c.source, import_marks.c.kind, import_marks.c.place)
+        known = (
+            connection.execute(select(import_passes).order_by(import_passes.c.source)).all(),
+            connection.execute(select(*places).order_by(*places[:2])).all(),
+        )
+        state = blake2b(ids + repr(known).encode()).digest()
 
         def counted(keys: Sequence[_Asked]) -> dict[_Asked, _Counted]:
             numbers = _counted(connection, reach, [key.session for key in keys])
             return {key: numbers[_own(key.session)] for key in keys}
 
-        known = self._kept.all_of([_Asked(state, item) for item in found], counted)
-        return tuple(_of_records(item, known[_Asked(state, item)]) for item in found)
+        numbers_of = self._kept.all_of([_Asked(state, item) for item in found], counted)
+        return tuple(_of_records(item, numbers_of[_Asked(state, item)]) for item in found)
 
     @remembered
     def kinds(self, reach: Reach, session: ImportedSession) -> list[ImportedCount]:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from sync_pipeline.model.imported import ImportedAccount
+from sync_pipeline.model.text import shortened
 from sync_pipeline.web.asked import Asked, Parameter
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.accounts import state_of
-from sync_pipeline.web.resources.lines import MOST_OF_LIST, MOST_OF_ONE
+from sync_pipeline.web.resources.lines import LONGEST_LINE, MOST_OF_LIST, MOST_OF_ONE
 from sync_pipeline.web.resources.links import history_link, instance_link
 from sync_pipeline.web.resources.parameters import SELECTION, selected
 from sync_pipeline.web.views import Column, Kind, Layout, Value, View
@@ -46,32 +47,46 @@ def before_row(item: ImportedAccount) -> tuple[Value, ...]:
 
 
 def lines_of_json(text: str, most: int = MOST_OF_LIST) -> tuple[str, ...]:
-    """Return JSON text in lines: a path and its value; lists of plain values in one line."""
+    """Return JSON text in lines: a path and its value; lists of plain values in one line.
+
+    Text that is nested deeper than it can be read is shown as it is.
+    """
     if not text:
         return ()
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return (shortened(text, LONGEST_LINE),)
     lines: list[str] = []
     more = 0
-    for path, value in _leaves("", json.loads(text)):
+    for path, value in _leaves(found):
         if len(lines) < most:
-            lines.append(f"{path}: {value}" if path else value)
+            lines.append(shortened(f"{path}: {value}" if path else value, LONGEST_LINE))
         else:
             more += 1
     return (*lines, _WHERE.format(more=more)) if more else tuple(lines)
 
 
-def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
+def _leaves(found: Any) -> Iterator[tuple[str, str]]:
     """Yield what is no object and no list of these; empty things are not told."""
-    if isinstance(value, dict):
-        for name, part in value.items():
-            yield from _leaves(f"{path}.{name}" if path else str(name), part)
-    elif isinstance(value, list) and any(isinstance(part, dict | list) for part in value):
-        for number, part in enumerate(value, 1):
-            yield from _leaves(f"{path}.{number}", part)
-    elif isinstance(value, list):
-        if value:
-            yield path, ", ".join(map(_plain, value))
-    elif value is not None and value != "":
-        yield path, _plain(value)
+    # No call for each level: an import may have been given more of them than a page can go down.
+    waiting = [("", found)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [(_below(path, name), part) for name, part in reversed(value.items())]
+        elif isinstance(value, list) and any(isinstance(part, dict | list) for part in value):
+            parts = [(_below(path, str(number)), part) for number, part in enumerate(value, 1)]
+            waiting += reversed(parts)
+        elif isinstance(value, list):
+            if value:
+                yield path, ", ".join(map(_plain, value))
+        elif value is not None and value != "":
+            yield path, _plain(value)
+
+
+def _below(path: str, name: str) -> str:
+    return shortened(f"{path}.{name}" if path else name, LONGEST_LINE)
 
 
 def _plain(value: Any) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 MOST_OF_LIST, MOST_OF_ONE = 40, 200
 """Lines of a cell in a list of the fleet, and on the pages of one account."""
+LONGEST_LINE = 2000
+"""Characters of a line of what was imported, as of its changes."""
 _WHERE_CHANGES_ARE = "sync-pipeline accounts changes has them"
 _WHERE_TENURES_ARE = "sync-pipeline accounts tenure has them"
 _WHERE_ACCOUNTS_ARE = "sync-pipeline accounts show has them"

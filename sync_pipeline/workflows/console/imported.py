@@ -23,6 +23,7 @@ from sync_pipeline.workflows.console.merging import Listed, merged
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 _CHANGE_KEY, _SESSION_KEY = (str, str, str, int), (str, str)
+_IMPORTED_SESSION_KEY = (*_SESSION_KEY, int)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -74,7 +75,7 @@ class ImportedAnswers:
 
         return merged(
             Listed(ours, lambda item: item.started_at, _SESSION_KEY),
-            Listed(theirs, lambda item: item.started_at or _EARLIEST, _SESSION_KEY),
+            Listed(theirs, lambda item: item.started_at or _EARLIEST, _IMPORTED_SESSION_KEY),
             place,
             is_oldest_first=asked.is_oldest_first,
         )

@@ -64,8 +64,9 @@ class Logins:
     def _look_at(self, account: str) -> None:
         if account not in self._states:
             state = self._world.accounts[account]
-            self._states[account] = _lacking_by_state(state, self._lock_of(account))
+            # The last is what says that it was looked at: another thread may ask meanwhile.
             self._sessions[account] = self._may_connect(account)
+            self._states[account] = _lacking_by_state(state, self._lock_of(account))
 
     def _lock_of(self, account: str) -> str:
         return lock_of(self._world.accounts[account], self._world)

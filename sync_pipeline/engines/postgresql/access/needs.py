@@ -67,10 +67,13 @@ class Needs:
 
     def _around(self, securable: Securable) -> tuple[Securable, Securable]:
         """Return the database and the schema of an object; mostly the one asked about before."""
-        if self._last is None or self._last[0] is not securable:
+        last = self._last
+        if last is None or last[0] is not securable:
             index = self._index
-            self._last = securable, (index.database_of(securable), index.schema_of(securable))
-        return self._last[1]
+            last = securable, (index.database_of(securable), index.schema_of(securable))
+            # Another thread may ask about another object by now.
+            self._last = last
+        return last[1]
 
     def _doubt(self, role: str, securable: Securable) -> str:
         """Return what to add where a role counts whose grants are not in the world."""

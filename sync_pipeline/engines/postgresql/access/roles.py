@@ -194,10 +194,12 @@ class RoleGraph:
     def given_by(self, account: str) -> tuple[str, ...]:
         """Return the members of roles to whom an account gave these."""
         if self._members_by is None:
-            self._members_by = defaultdict(set)
+            found: dict[str, set[str]] = defaultdict(set)
             for name, memberships in self._memberships.items():
                 for item in memberships:
-                    self._members_by[item.grantor].add(name)
+                    found[item.grantor].add(name)
+            # Whole: another thread may ask meanwhile.
+            self._members_by = found
         return tuple(self._members_by.get(account, ()))
 
     @property

@@ -185,8 +185,11 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
         return NOT_MODELLED
 
     def _unread_of(self, securable: Securable) -> tuple[Gap, ...]:
-        if self._last is None or self._last[0] is not securable:
+        last = self._last
+        if last is None or last[0] is not securable:
             if securable not in self._unread:
                 self._unread[securable] = unread(self._world, securable)
-            self._last = securable, self._unread[securable]
-        return self._last[1]
+            last = securable, self._unread[securable]
+            # Another thread may ask about another object by now.
+            self._last = last
+        return last[1]
