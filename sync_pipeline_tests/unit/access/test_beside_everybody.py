@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import RULES, examine
 from sync_pipeline.access.judged import Judged
@@ -50,3 +52,29 @@ def test_what_a_role_of_everybody_is_denied_nobody_has_beside_everybody() -> Non
     )
     assert [item.rule for item in items["PUBLIC"]].count("dangerous-privilege") == 1
     assert "superuser" not in [item.rule for item in items[ANN]]
+
+
+@pytest.mark.parametrize(
+    ("engine", "version", "everybody", "name", "most", "some"),
+    [
+        (EngineName.MARIADB, "11.8.2", "PUBLIC", ANN, "SUPER", "CREATE USER"),
+        (EngineName.SQLSERVER, "16.0", "public", "ann", "CONTROL SERVER", "ALTER ANY LOGIN"),
+        (EngineName.ORACLE, "19.0", "PUBLIC", "ANN", "SYSDBA", "GRANT ANY ROLE"),
+    ],
+)
+@pytest.mark.parametrize("others", [0, 9])
+def test_a_fix_takes_what_one_has_beside_everybody_and_nothing_from_everybody(
+    engine: EngineName, version: str, everybody: str, name: str, most: str, some: str, others: int
+) -> None:
+    # Nobody else may do everything on SQL Server, but for who administers it.
+    boss = AccountState("sa", AccountKind.USER, True, memberships=(Membership("sysadmin"),))
+    more = [boss, *(user(f"U{number}") for number in range(others))]
+    for privilege, rule in ((most, "superuser"), (some, "grant-admin")):
+        ann = user(name, Grant(SERVER, privilege))
+        items = found(engine, version, public(everybody, most), ann, *more)
+        (own,) = (item for item in items[name] if item.rule == rule)
+        assert privilege in own.fix
+        assert everybody not in own.fix
+        assert "a superuser, as all accounts: see what is found" in own.left
+        (of_all,) = (item for item in items[everybody] if item.rule == "superuser")
+        assert of_all.fix
