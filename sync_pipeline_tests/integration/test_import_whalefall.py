@@ -266,6 +266,25 @@ def test_what_is_unset_is_filled_in_for_its_user_alone(
     assert (kept.username, kept.secret) == ("dba_user", "unset:whalefall")
 
 
+def test_an_account_keeps_its_name_whatever_becomes_of_its_instance_there(
+    whale: WhaleFallBench, deps: SyncDeps
+) -> None:
+    number = whale.instance("a")
+    for name in ("app@%", "it's@me@10.0.0.%", "@localhost", "'app'@'%'"):
+        whale.change(number, name, date(2026, 5, 1), "modify_privilege")
+
+    def names() -> set[str]:
+        return {item.account for item in deps.store.imported.changes(ImportedFilter(limit=100))}
+
+    import_whalefall(deps, source(whale))
+    known = {"'app'@'%'", "'it''s@me'@'10.0.0.%'", "''@'localhost'"}
+    assert names() == known
+    # It is there still, and can't be taken as it is now.
+    whale.run("UPDATE instances SET db_type = 'other'")
+    import_whalefall(deps, source(whale))
+    assert names() == known
+
+
 def test_a_server_that_is_here_is_told(whale: WhaleFallBench, deps: SyncDeps) -> None:
     whale.instance("a", host="db.example")
     import_whalefall(deps, source(whale))
