@@ -37,7 +37,8 @@ def _last_quiet(
     days = [today - back * _DAY for back in range(2 * _DAYS_OF_WEEK)]
     ended: tuple[datetime, datetime] | None = None
     span: tuple[datetime, datetime] | None = None
-    for begin, end in sorted(span for day in days for span in _spans(quiet, day, zone)):
+    spans = (span for day in days for span in _spans(quiet, day, zone))
+    for begin, end in sorted(one for one in spans if one[0] <= now):
         if span is not None and begin <= span[1]:
             span = span[0], max(span[1], end)
         else:
