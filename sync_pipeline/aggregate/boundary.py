@@ -19,7 +19,7 @@ def aligned(known: Sequence[SizePoint]) -> list[float]:
 
     Each point has a total.
     """
-    sizes = [float(point.total_bytes or 0) for point in known]
+    sizes: list[float] = [point.total_bytes or 0 for point in known]
     steps = list(pairwise(range(len(known))))
     moves = [(one, two) for one, two in steps if known[one].is_imported != known[two].is_imported]
     if not moves:

@@ -100,12 +100,14 @@ class RouteTimes:
 
     `tells_from` is that moment, or the end of the quiet hours that it is in: until then what was
     due before waits, too. Nothing that has happened is told later than `tells_by`, unless its
-    channel is away.
+    channel is away. `last_quiet` are the begin and the end of the quiet hours before; None: that
+    moment is in none, or there were none before.
     """
 
     name: str
     tells_from: datetime
     tells_by: datetime
+    last_quiet: tuple[datetime, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ an hour later by the clock, one that comes twice is the first of the two (PEP 49
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,7 +25,25 @@ def due_at(route: Route, moment: datetime, zone: ZoneInfo) -> datetime:
 def times_of(route: Route, now: datetime, zone: ZoneInfo) -> RouteTimes:
     """Return when (UTC) a route tells what has happened by now: as `due_at`, but for delays."""
     tells_from = _after_quiet(route.quiet, now, zone)
-    return RouteTimes(route.name, tells_from, due_at(route, now, zone))
+    last_quiet = _last_quiet(route.quiet, now, zone) if tells_from > now else None
+    return RouteTimes(route.name, tells_from, due_at(route, now, zone), last_quiet)
+
+
+def _last_quiet(
+    quiet: Sequence[QuietHours], now: datetime, zone: ZoneInfo
+) -> tuple[datetime, datetime] | None:
+    """Return the quiet hours that were over last, with all that follow one another as one."""
+    today = now.astimezone(zone).date()
+    days = [today - back * _DAY for back in range(2 * _DAYS_OF_WEEK)]
+    ended: tuple[datetime, datetime] | None = None
+    span: tuple[datetime, datetime] | None = None
+    spans = (span for day in days for span in _spans(quiet, day, zone))
+    for begin, end in sorted(one for one in spans if one[0] <= now):
+        if span is not None and begin <= span[1]:
+            span = span[0], max(span[1], end)
+        else:
+            ended, span = span, (begin, end)
+    return ended if span is None or span[1] > now else span
 
 
 def _after_quiet(quiet: Sequence[QuietHours], moment: datetime, zone: ZoneInfo) -> datetime:
@@ -86,14 +104,19 @@ def _past_hour(local: datetime) -> timedelta:
 def _quiet_until(quiet: Iterable[QuietHours], moment: datetime, zone: ZoneInfo) -> datetime | None:
     """Return the latest end of the quiet hours that a moment is in; None: it is in none."""
     today = moment.astimezone(zone).date()
-    spans = [
-        (_minute(day, hours.begins, zone), _minute(day, hours.begins + _length(hours), zone))
-        for hours in quiet
-        for day in (today - _DAY, today)
-        if day.weekday() in hours.days
-    ]
+    spans = [span for day in (today - _DAY, today) for span in _spans(quiet, day, zone)]
     ends = [end for begin, end in spans if begin <= moment < end]
     return max(ends, default=None)
+
+
+def _spans(
+    quiet: Iterable[QuietHours], day: date, zone: ZoneInfo
+) -> Iterator[tuple[datetime, datetime]]:
+    """Yield begin and end of the quiet hours that begin on a day."""
+    for hours in quiet:
+        if day.weekday() in hours.days:
+            end = _minute(day, hours.begins + _length(hours), zone)
+            yield _minute(day, hours.begins, zone), end
 
 
 def _length(hours: QuietHours) -> int:

@@ -149,6 +149,23 @@ def test_what_was_not_delivered_before_quiet_hours_waits_for_their_end(
     assert [alert.payload["not_told_count"] for alert in (*fails.heard, *slow.heard)] == [0, 0]
 
 
+def test_nights_make_nothing_of_a_long_outage_new_again(
+    bench: WatchBench, instance: Instance
+) -> None:
+    ear = Ear("ops", works=False)
+    alerting = one_route(Timing(), QuietHours(22 * 60, 7 * 60, frozenset(range(7))))
+    evening = bench.now.replace(hour=21, minute=50)
+    happens = {0: "old", 15: "old", 49: "of this night"}
+    for hours in (0, 1, 11, 15, 25, 35, 47, 49, 57.5):
+        bench.now = evening + timedelta(hours=hours)
+        if hours in happens:
+            happen(bench.store, event(bench, instance, happens[int(hours)]))
+        ear.works = hours in (49, 57.5)
+        tell(bench.deps, ear, alerting=alerting)
+    assert subjects(ear) == [["of this night"]]
+    assert ear.heard[0].payload["not_told_count"] == 2
+
+
 def test_a_digest_by_a_clock_that_was_ahead_is_told_in_time(
     bench: WatchBench, instance: Instance
 ) -> None:

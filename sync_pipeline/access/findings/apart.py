@@ -9,12 +9,12 @@ is done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline.model.access import Power, PowerKind
+from sync_pipeline.model.access import AccessWorld, Power, PowerKind
 from sync_pipeline.model.account import AccountState
 
 _ORDER = tuple(PowerKind)
@@ -34,15 +34,23 @@ def everybody_of(judged: Judged) -> tuple[str, ...]:
 
 def without_everybody(judged: Judged) -> Judged:
     """Return the accounts as if everybody had nothing; what is denied to everybody still is."""
-    accounts = judged.world.accounts
-    emptied = {name: _emptied(accounts[name]) for name in everybody_of(judged)}
-    world = replace(judged.world, accounts={**accounts, **emptied})
+    world = with_nothing_for_all(judged.world, judged.rules.is_everyone)
     return Judged(world, ENGINES[world.engine].access_rules(world))
 
 
-def _emptied(state: AccountState) -> AccountState:
-    denied = tuple(grant for grant in state.grants if grant.deny)
-    return replace(state, grants=denied, memberships=(), is_superuser=False)
+def with_nothing_for_all(world: AccessWorld, is_everyone: Callable[[str], bool]) -> AccessWorld:
+    """Return a world in which those that stand for all have nothing but what is denied to them."""
+    accounts = world.accounts
+    emptied = {name: _emptied(accounts, name) for name in accounts if is_everyone(name)}
+    return replace(world, accounts={**accounts, **emptied})
+
+
+def _emptied(accounts: Mapping[str, AccountState], name: str) -> AccountState:
+    """Return an account without what it has; what its roles are denied is denied to it, too."""
+    state = accounts[name]
+    holders = [state, *(accounts[i.role] for i in state.memberships if i.role in accounts)]
+    denied = dict.fromkeys(grant for held in holders for grant in held.grants if grant.deny)
+    return replace(state, grants=tuple(denied), memberships=(), is_superuser=False)
 
 
 def own_powers(

@@ -99,9 +99,14 @@ class Case:
 
     def own_powers(self, account: str, *kinds: PowerKind) -> tuple[Power, ...]:
         """Return the powers of these kinds that an account has not only as everybody has them."""
+        return own_powers(self.judged, self.apart, account, kinds)
+
+    @property
+    def apart(self) -> Judged | None:
+        """Return the accounts as if everybody had nothing; None: what everybody has is no power."""
         if not self._apart:
             self._apart.append(apart_from_all(self.judged))
-        return own_powers(self.judged, self._apart[0], account, kinds)
+        return self._apart[0]
 
     def is_everyone(self, account: str) -> bool:
         """Return whether the account stands for all others."""

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
+from sync_pipeline.access.findings.apart import with_nothing_for_all
 from sync_pipeline.access.findings.breaking import CLOSED, DROPPED, GONE, lost
 from sync_pipeline.access.findings.case import Case, Remedy
+from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.access.cautious import plain
 from sync_pipeline.engines.access.contract import AccessRules, bare, dangers, mends
-from sync_pipeline.model.access import AccessWorld, Hold, Power, PowerKind
+from sync_pipeline.model.access import AccessWorld, Hold, Path, Power, PowerKind
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant
 from sync_pipeline.model.statements import first_of, joined
@@ -45,11 +47,15 @@ class _Tried:
 
 
 class Mending:
-    """What is taken from one account, statement by statement, and the world after it."""
+    """What is taken from one account, statement by statement, and the world after it.
 
-    def __init__(self, case: Case, account: str) -> None:
+    With `is_apart` its powers are those that it has beside everybody.
+    """
+
+    def __init__(self, case: Case, account: str, *, is_apart: bool = False) -> None:
         self.account = account
         self._case = case
+        self._apart = case.apart if is_apart else None
         self._taken: list[Hold] = []
         self._steps: list[_Step] = []
         self._breaks: dict[str, None] = {}
@@ -58,7 +64,7 @@ class Mending:
     @cached_property
     def _tried(self) -> _Tried:
         """Return the part of the world; made when it is looked at, for closing needs none of it."""
-        world, rules = _around(self._case, self.account)
+        world, rules = _around(self._case, self.account, self._apart)
         return _Tried(world, rules, rules)
 
     @property
@@ -100,9 +106,14 @@ class Mending:
 
     def powers(self, kind: PowerKind) -> Sequence[Power]:
         """Return the powers of a kind that the account has now."""
-        if kind is PowerKind.DANGEROUS:
-            return dangers(self.rules, self.account)
-        return [power for power in self.rules.powers(self.account) if power.kind is kind]
+        rules = self.rules
+        if self._apart is not None:
+            rules = _over(rules, with_nothing_for_all(self.world, self.is_everyone))
+        return _powers_of(rules, self.account, kind)
+
+    def powers_as_all(self, kind: PowerKind) -> Sequence[Power]:
+        """Return the powers of a kind that the account has now, what everybody has among them."""
+        return _powers_of(self.rules, self.account, kind)
 
     def shared(self, hold: Hold) -> str:
         """Return why others lose a hold by the same statement; empty: they don't."""
@@ -304,7 +315,13 @@ def _over(rules: AccessRules, world: AccessWorld) -> AccessRules:
     return build(world)
 
 
-def _around(case: Case, account: str) -> tuple[AccessWorld, AccessRules]:
+def _powers_of(rules: AccessRules, account: str, kind: PowerKind) -> Sequence[Power]:
+    if kind is PowerKind.DANGEROUS:
+        return dangers(rules, account)
+    return [power for power in rules.powers(account) if power.kind is kind]
+
+
+def _around(case: Case, account: str, apart: Judged | None) -> tuple[AccessWorld, AccessRules]:
     """Return the part of a world that counts for one account, for the rest only costs time.
 
     Where the account's powers are not the same there, the whole world is needed.
@@ -314,7 +331,8 @@ def _around(case: Case, account: str) -> tuple[AccessWorld, AccessRules]:
     if len(world.accounts) <= _SMALL or known is None:
         return world, rules
     powers = case.powers(account)
-    named = {step.account for power in powers for step in power.path}
+    own = apart.powers(account) if apart else ()
+    named = {step.account for power in (*powers, *own) for step in power.path}
     waiting = [account, *named, *case.always_near(), *known.related(account)]
     near: dict[str, AccountState] = {}
     while waiting:
@@ -324,6 +342,12 @@ def _around(case: Case, account: str) -> tuple[AccessWorld, AccessRules]:
             waiting.extend(item.role for item in state.memberships)
     small = replace(world, accounts=near)
     those = _over(rules, small)
-    found = those.powers(account)
-    is_same = [(p.source, p.path) for p in found] == [(p.source, p.path) for p in powers]
+    is_same = _ways(those.powers(account)) == _ways(powers)
+    if is_same and apart:
+        emptied = _over(rules, with_nothing_for_all(small, case.is_everyone))
+        is_same = _ways(emptied.powers(account)) == _ways(own)
     return (small, those) if is_same else (world, rules)
+
+
+def _ways(powers: Sequence[Power]) -> list[tuple[str, Path]]:
+    return [(power.source, power.path) for power in powers]

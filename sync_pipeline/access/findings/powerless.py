@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from sync_pipeline.access.findings.case import Case, Remedy
@@ -13,7 +14,8 @@ from sync_pipeline.model.privilege import SecurableKind
 
 _MOST_STEPS = 400
 _MOST_NAMED = 3
-_OF_ALL = "all accounts have it: see what is found of the one that stands for them"
+_SEE = "see what is found of the one that stands for them"
+_OF_ALL = f"all accounts have it: {_SEE}"
 _BY_HAND = "no statement about one grant or role ends it"
 _Key = tuple[str, str]
 
@@ -22,10 +24,15 @@ def without_power(case: Case, account: str, kind: PowerKind) -> Remedy:
     """Return what ends all ways in which an account has a power of a kind.
 
     A way ends at the first role of its path that could be left, or at what is held at its end.
-    Failing all, the account is closed.
+    Failing all, the account is closed. What everybody has is taken from nobody where the account
+    has the power beside that.
     """
-    mending = Mending(case, account)
-    return _remedy(mending, kind, break_ways(mending, kind, case.powers(account, kind)))
+    beside = case.apart.powers(account, kind) if case.apart else ()
+    mending = Mending(case, account, is_apart=bool(beside))
+    left = break_ways(mending, kind, beside or case.powers(account, kind))
+    remedy = _remedy(mending, kind, left)
+    as_all = _as_all(mending, kind) if beside else ""
+    return replace(remedy, left=f"{remedy.left} {as_all}".strip())
 
 
 def break_ways(
@@ -154,6 +161,16 @@ def _remedy(mending: Mending, kind: PowerKind, left: Sequence[tuple[Power, str]]
     is_closed = mending.is_empty and left[0][1] == _BY_HAND and mending.close()
     closed = " Nobody can log in with it then, which is all that can be done." if is_closed else ""
     return mending.remedy(said + closed)
+
+
+def _as_all(mending: Mending, kind: PowerKind) -> str:
+    """Return what an account that has lost its own way has still, as everybody; else empty."""
+    kinds = tuple(PowerKind)
+    known = kinds[: kinds.index(kind) + 1]
+    found = next(
+        (one for one in known if not mending.powers(one) and mending.powers_as_all(one)), None
+    )
+    return f"It {_then(found)}, as all accounts: {_SEE}." if found else ""
 
 
 def _then(kind: PowerKind) -> str:

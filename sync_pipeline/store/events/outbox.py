@@ -86,8 +86,8 @@ class OutboxStore:
         """Let what was due wait for the end of quiet hours, and nothing for longer than it may.
 
         The first is of what a channel or the daemon was away for, and no older than `oldest`: it
-        is counted else. The second is of a clock that was wrong, and of a route that has other
-        times now.
+        is counted else. What has waited for quiet hours before is as old as it was then. The second
+        is of a clock that was wrong, and of a route that has other times now.
         """
         moves = [move for item in times for move in _moves(item, now, now - oldest)]
         is_any = or_(false(), *(where for where, _ in moves))
@@ -222,9 +222,17 @@ def _moves(
         unsent = select(messages.c.id).where(
             messages.c.route == times.name, messages.c.sent_at.is_(None)
         )
-        is_due_now = lines.c.due_at.between(oldest, now)
-        yield and_(own, is_due_now, or_(DUE, lines.c.message_id.in_(unsent))), times.tells_from
+        is_due_now = lines.c.due_at.between(oldest, now), *_waits_first(times)
+        yield and_(own, *is_due_now, or_(DUE, lines.c.message_id.in_(unsent))), times.tells_from
     yield and_(own, DUE, lines.c.due_at > times.tells_by), times.tells_by
+
+
+def _waits_first(times: RouteTimes) -> Iterator[ColumnElement[bool]]:
+    """Yield that a line was due after the last quiet hours, or is of what happened in these."""
+    if times.last_quiet is not None:
+        begin, end = times.last_quiet
+        is_newer = select(events.c.id).where(events.c.occurred_at >= begin)
+        yield or_(lines.c.due_at > end, lines.c.event_id.in_(is_newer))
 
 
 def _is_left_alone(route: Row[Any], now: datetime) -> bool:

@@ -264,9 +264,12 @@ def _scope(walk: _Walk) -> Scope:
     today = date_of(began, settings)
     oldest = today - timedelta(days=settings.size_retention_days)
     kept = deps.store.imports.instance_ids(walk.wanted.source)
+    # By that of here, names are written as syncs of ours write them; there it may be gone.
+    here = {item.id: str(item.engine) for item in deps.store.registry.ever()}
+    engines = {number: here[own] for number, own in kept.items() if own in here}
     return Scope(
         {**walk.planned_ids, **kept},
-        walk.engines,
+        {**walk.engines, **engines},
         today,
         max(Period.of(PeriodType.MONTH, oldest).start, deps.store.aggregations.horizon()),
         began - timedelta(days=settings.session_retention_days),

@@ -68,3 +68,14 @@ def test_of_a_line_what_is_left_out_comes_back_exactly(
         last = own[-1].total_bytes or 0
         assert found == pytest.approx([last + rate * day for day in days])
     assert found[-1] == own[-1].total_bytes
+
+
+@given(st.lists(st.integers(0, 2**62), min_size=1, max_size=9), st.booleans())
+def test_days_of_one_system_stay_as_they_were_measured(sizes: list[int], imported: bool) -> None:
+    begin = date(2026, 1, 1)
+    own = [
+        SizePoint("a", "b", begin + timedelta(days=day), size, is_imported=imported)
+        for day, size in enumerate(sizes)
+    ]
+    # Not as floats: of what is large, the differences would lose their digits.
+    assert aligned(own) == sizes

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.model.route import ChannelKind, QuietHours, Rhythm, Route, Timing
-from sync_pipeline.notify.timing import due_at, is_always_quiet, next_telling
+from sync_pipeline.notify.timing import due_at, is_always_quiet, next_telling, times_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = ["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe"]
@@ -146,3 +146,16 @@ def test_a_week_without_an_hour_is_known() -> None:
     assert is_always_quiet([QuietHours(600, 599), QuietHours(599, 600)])
     assert not is_always_quiet([QuietHours(600, 599)])
     assert not is_always_quiet([])
+
+
+def test_the_quiet_hours_before_those_of_now() -> None:
+    ours = route(Timing(), QuietHours(12 * 60, 13 * 60), NIGHT)
+
+    def before(hour: int) -> tuple[int, ...] | None:
+        found = times_of(ours, datetime(2026, 3, 4, hour, 30, tzinfo=UTC), ZoneInfo("UTC"))
+        return found.last_quiet and tuple(item.day * 100 + item.hour for item in found.last_quiet)
+
+    assert before(3) == (312, 313)
+    assert before(12) == (322, 407)
+    assert before(23) == (412, 413)
+    assert before(9) is None
