@@ -511,6 +511,8 @@ class Engine(Known, Protocol):
     """The schemas of the engine itself, beside those of its own accounts."""
     users_are_schemas: bool
     """Whether each user is the schema of its name."""
+    is_of_service: bool
+    """Whether the database of an instance is a service of a listener that has several databases."""
     elsewhere: Elsewhere
     """Which grants on one object may count for another."""
     grant_notes: tuple[GrantNote, ...]

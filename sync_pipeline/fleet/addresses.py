@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sync_pipeline.model.instance import EngineName, Instance, host_of
+from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.model.instance import Instance, host_of
 
 
 def with_one_address(
@@ -12,12 +13,12 @@ def with_one_address(
 ) -> list[tuple[Instance, ...]]:
     """Return instances that are at one address once `found` is registered, with any of `found`.
 
-    Of Oracle a service is part of the address: one listener has several databases.
+    A service is part of the address where one listener has several databases.
     """
     fleet = {item.name: item for item in (*registered, *found)}
     places: dict[tuple[str, int, str], list[Instance]] = {}
     for item in fleet.values():
-        service = (item.database or "").lower() if item.engine is EngineName.ORACLE else ""
+        service = (item.database or "").lower() if ENGINES[item.engine].is_of_service else ""
         places.setdefault((host_of(item), item.port, service), []).append(item)
     names = {item.name for item in found}
     return [

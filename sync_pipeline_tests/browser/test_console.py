@@ -308,6 +308,27 @@ def test_the_auditor_gets_the_administrators_of_a_day(browser: Browser, served: 
     page.context.close()
 
 
+def test_what_another_system_told_is_in_its_place(browser: Browser, served: Served) -> None:
+    """From a change before the move to its account's history, and to the session that told it."""
+    page, heard = opened(browser, served, has_script=False), len(served.told)
+    page.goto(f"{served.address}/changes?account=blue_old")
+    row = page.get_by_role("row").filter(has_text="whalefall").first
+    row.get_by_role("link", name="blue_old").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("blue_old")
+    before = page.get_by_role("region", name="Before the move")
+    expect(before.get_by_role("row").nth(1)).to_contain_text("snapshot.roles: blue_role")
+    told = page.locator("#table-history").locator("xpath=../..").get_by_role("row").nth(1)
+    expect(told).to_contain_text("granted SELECT (blue)")
+    told.get_by_role("link").click()
+    expect(page.locator(".facts")).to_contain_text("whalefall")
+    expect(page.locator("#table-records").locator("xpath=../..")).to_contain_text("of: blue")
+    page.goto(f"{served.address}/accounts")
+    page.get_by_role("link", name="Accounts before the move").click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("whalefall")
+    assert served.told[heard:] == []
+    page.context.close()
+
+
 def test_a_limited_login_sees_its_own_and_the_form_completes_it(
     browser: Browser, served: Served
 ) -> None:
@@ -341,25 +362,4 @@ def test_a_limited_login_sees_its_own_and_the_form_completes_it(
     expect(page.get_by_label("Token")).to_be_visible()
     known = ("401", "username fields", "Autofocus processing")
     assert [text for text in served.told if not any(word in text for word in known)] == []
-    page.context.close()
-
-
-def test_what_another_system_told_is_in_its_place(browser: Browser, served: Served) -> None:
-    """From a change before the move to its account's history, and to the session that told it."""
-    page, heard = opened(browser, served, has_script=False), len(served.told)
-    page.goto(f"{served.address}/changes?account=blue_old")
-    row = page.get_by_role("row").filter(has_text="whalefall").first
-    row.get_by_role("link", name="blue_old").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("blue_old")
-    before = page.get_by_role("region", name="Before the move")
-    expect(before.get_by_role("row").nth(1)).to_contain_text("snapshot.roles: blue_role")
-    told = page.locator("#table-history").locator("xpath=../..").get_by_role("row").nth(1)
-    expect(told).to_contain_text("granted SELECT (blue)")
-    told.get_by_role("link").click()
-    expect(page.locator(".facts")).to_contain_text("whalefall")
-    expect(page.locator("#table-records").locator("xpath=../..")).to_contain_text("of: blue")
-    page.goto(f"{served.address}/accounts")
-    page.get_by_role("link", name="Accounts before the move").click()
-    expect(page.get_by_role("row").nth(1)).to_contain_text("whalefall")
-    assert served.told[heard:] == []
     page.context.close()

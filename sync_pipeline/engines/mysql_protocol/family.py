@@ -106,6 +106,7 @@ class Family(UnknownNothing):
     system_databases: tuple[str, ...] = SYSTEM_DATABASES
     system_schemas: frozenset[str] = frozenset()
     users_are_schemas: bool = False
+    is_of_service: bool = False
     platforms: tuple[str, ...] = tuple(sorted(SERVICES))
     elsewhere = Elsewhere()
     reads_through: frozenset[str] = frozenset({DEFINER, account_name(DEFINER, "%")})

@@ -121,6 +121,7 @@ class Oracle(UnknownNothing):
     system_databases: tuple[str, ...] = (SEED,)
     system_schemas: frozenset[str] = frozenset()
     users_are_schemas: bool = True
+    is_of_service: bool = True
     elsewhere = Elsewhere()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES

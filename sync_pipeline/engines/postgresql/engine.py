@@ -238,6 +238,7 @@ class PostgreSql(UnknownNothing):
     system_databases: tuple[str, ...] = ()
     system_schemas: frozenset[str] = frozenset({"pg_catalog", "information_schema"})
     users_are_schemas: bool = False
+    is_of_service: bool = False
     elsewhere = Elsewhere()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     platforms: tuple[str, ...] = tuple(sorted(SERVICES))

@@ -141,6 +141,7 @@ class SqlServer:
     system_databases: tuple[str, ...] = ()
     system_schemas: frozenset[str] = frozenset({"sys", "INFORMATION_SCHEMA"})
     users_are_schemas: bool = False
+    is_of_service: bool = False
     elsewhere = LENDING
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     platforms: tuple[str, ...] = (Platform.AZURE_SQL, Platform.MANAGED_INSTANCE, Platform.RDS)
