@@ -56,7 +56,7 @@ from sync_pipeline.store.reads import (
     settle,
     write_reads,
 )
-from sync_pipeline.store.registry import note_connection, note_return
+from sync_pipeline.store.registry import note_connection
 from sync_pipeline.store.reviews.rows import are_accounts, marked_accounts, written_review
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_reads, instances
@@ -201,8 +201,7 @@ class AccountStore:
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
             write_use(connection, instance_id, use)
-            note_connection(connection, instance_id, server_version, now, platform)
-            note_return(connection, instance_id, observed_at)
+            note_connection(connection, instance_id, server_version, now, platform, observed_at)
 
     def find(self, wanted: AccountFilter, on_damage: OnDamage | None = None) -> list[AccountView]:
         """Return accounts in order of instance and name.

@@ -21,7 +21,7 @@ from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.use import NewUse
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, upsert
-from sync_pipeline.store.registry import note_connection, note_return
+from sync_pipeline.store.registry import note_connection
 from sync_pipeline.store.reviews.rows import written_review
 from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
@@ -136,8 +136,7 @@ class ReadStore:
                 write_use(connection, instance_id, use)
                 if use is not None and use.is_told:
                     written_review(connection, instance_id, None)
-                note_connection(connection, instance_id, server_version, now, platform)
-                note_return(connection, instance_id, observed_at)
+                note_connection(connection, instance_id, server_version, now, platform, observed_at)
         except _Changed:
             return False
         return True

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Row,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -44,10 +45,10 @@ _BY_ID = select(instances).where(
 _RETURNED = select(instances.c.returned_at).where(instances.c.id == bindparam("of_id"))
 _NOTE_CONNECTION = update(instances).where(instances.c.id == bindparam("of_id"))
 _OF_MOMENT = bindparam("of_moment", type_=instances.c.returned_at.type)
-_NOTE_RETURN = (
-    update(instances)
-    .where(instances.c.id == bindparam("of_id"), instances.c.returned_at > _OF_MOMENT)
-    .values(returned_at=_OF_MOMENT)
+_NOTE_SYNC = _NOTE_CONNECTION.values(
+    returned_at=case(
+        (instances.c.returned_at > _OF_MOMENT, _OF_MOMENT), else_=instances.c.returned_at
+    )
 )
 
 
@@ -347,20 +348,24 @@ def note_connection(
     version: str,
     now: datetime,
     platform: Platform | None = None,
+    synced_at: datetime | None = None,
 ) -> None:
-    """Remember a server's version within a caller's transaction; no platform: as it was."""
-    values: dict[str, Any] = {"server_version": version, "last_connected_at": now}
+    """Remember a server's version within a caller's transaction; no platform: as it was.
+
+    The instance is back since an account sync of it (`synced_at`) at the latest: a clock that was
+    ahead when it was added again would make a baseline of all syncs until then.
+    """
+    values: dict[str, Any] = {
+        "server_version": version,
+        "last_connected_at": now,
+        "of_id": instance_id,
+    }
     if platform is not None:
         values["platform"] = str(platform)
-    connection.execute(_NOTE_CONNECTION, {**values, "of_id": instance_id})
-
-
-def note_return(connection: Connection, instance_id: int, observed_at: datetime) -> None:
-    """Let an instance be back since a sync of it at the latest, within a caller's transaction.
-
-    A clock that was ahead when it was added again would make a baseline of all syncs until then.
-    """
-    connection.execute(_NOTE_RETURN, {"of_id": instance_id, "of_moment": observed_at})
+    if synced_at is None:
+        connection.execute(_NOTE_CONNECTION, values)
+    else:
+        connection.execute(_NOTE_SYNC, {**values, "of_moment": synced_at})
 
 
 def _no_credential(name: str) -> ConfigurationError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
@@ -87,11 +88,7 @@ def put_sizes(
             tally.leave("the same day is there twice: the later row was taken", row.database)
         last[key] = _size_row(row, key[2], source)
     known = _known_days(connection, taken, table, table.c.database_id)
-    tally.known += len(known & set(last))
-    tally.new += len(set(last) - known)
-    values = list(last.values())
-    columns = [name for name in values[0] if name not in _SIZE_KEYS] if values else []
-    upsert(connection, table, values, _SIZE_KEYS, columns)
+    _put(connection, table, _SIZE_KEYS, last, known, tally)
     _note_until(connection, source, taken)
     return tally
 
@@ -127,12 +124,7 @@ def put_totals(
             "session_id": LABEL + source,
         }
     known = _known_days(connection, taken, table)
-    tally.known += len(known & set(last))
-    tally.new += len(set(last) - known)
-    values = list(last.values())
-    keys = ("instance_id", "collected_date")
-    columns = [name for name in values[0] if name not in keys] if values else []
-    upsert(connection, table, values, keys, columns)
+    _put(connection, table, ("instance_id", "collected_date"), last, known, tally)
     _note_until(connection, source, taken)
     return tally
 
@@ -160,10 +152,7 @@ def put_tables(
     known = _known_days(
         connection, taken, table, table.c.database_id, table.c.schema_name, table.c.table_name
     )
-    tally.known += len(known & set(last))
-    tally.new += len(set(last) - known)
-    columns = ["total_bytes", "data_bytes", "index_bytes"]
-    upsert(connection, table, list(last.values()), _TABLE_KEYS, columns)
+    _put(connection, table, _TABLE_KEYS, last, known, tally)
     return tally
 
 
@@ -255,6 +244,22 @@ def _is_of(connection: Connection, table: Any, rows: Sequence[Any]) -> Any:
         among(connection, table.c.instance_id, ids),
         table.c.collected_date.between(min(days), max(days)),
     )
+
+
+def _put(
+    connection: Connection,
+    table: Any,
+    keys: Sequence[str],
+    last: Mapping[Any, dict[str, Any]],
+    known: AbstractSet[Any],
+    tally: Tally,
+) -> None:
+    """Write rows by their keys, and count which are new and which were here."""
+    tally.known += len(known & last.keys())
+    tally.new += len(last.keys() - known)
+    values = list(last.values())
+    columns = [name for name in values[0] if name not in keys] if values else []
+    upsert(connection, table, values, keys, columns)
 
 
 def _known_days(connection: Connection, rows: Sequence[Any], table: Any, *more: Any) -> set[Any]:
