@@ -246,9 +246,12 @@ def _filtered(connection: Connection, query: Select[Any], wanted: ChangeFilter) 
         if value is not None:
             query = query.where(condition)
     query = query.where(*between(wanted.since, wanted.until))
-    if wanted.instances is not None:
-        query = query.where(among(connection, instances.c.id, wanted.instances))
-    return query
+    if wanted.instances is None:
+        return query
+    if len(wanted.instances) == 1:
+        # Said of the log itself, so that the range of one account of one instance is found.
+        return query.where(log.c.instance_id == wanted.instances[0])
+    return query.where(among(connection, instances.c.id, wanted.instances))
 
 
 def logged(row: Row[Any], *, with_damaged: bool = False) -> LoggedChange:

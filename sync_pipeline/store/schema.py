@@ -302,8 +302,9 @@ account_change_log = Table(
     Index(None, "instance_id", "changed_at"),
     Index(None, "changed_at"),
     Index(None, "session_id"),
-    # The history of an account is one range.
+    # The history of a name is one range, and that of an account, too: others may have its name.
     Index(None, "account_name", "changed_at", "id"),
+    Index(None, "account_name", "instance_id", "changed_at", "id"),
 )
 
 FIRST_SYNC = -1

@@ -548,6 +548,14 @@ def test_a_page_of_changes_reads_an_index(store: Store) -> None:
         assert len(found) >= 2, (asked, "\n----\n".join(plans))
         assert not [plan for plan in plans if re.search("SCAN account_change_log$", plan)]
         assert not re.search(r"Seq Scan on account_change_log\b", "\n".join(plans))
+    for until in (None, LATER):
+        # Of those that have its name on other instances, none is read.
+        own = ChangeFilter(instances=(fleet[0].id,), account="a8", until=until, limit=5)
+        with planned(store) as plans:
+            assert store.accounts.changes(own)
+        (plan,) = (plan for plan in plans if "account_change_log_account_name" in plan)
+        assert "ix_account_change_log_account_name_instance_id_changed_at_id" in plan
+        assert re.search(r"account_name( =|=).*instance_id( =|=)", plan), plan
     with planned(store) as plans:
         store.change_pages.kinds(EVERYTHING, NOW)
         store.change_pages.foremost(EVERYTHING, NOW, 5)

@@ -1,7 +1,8 @@
 """A large fleet in minutes: some instances are synced and reviewed, the others are copies of them.
 
 A copy has the rows of its model under another id and name, so that whatever reads the store finds
-what a sync would have left. The accounts of a copy have the names of its model's.
+what a sync would have left. The accounts of a copy have the names of its model's. All of them were
+in another system before, whose history was taken over.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from sync_pipeline.workflows.answers.reviewing import Reviewer
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.unchanged import code_digest
 from workbench.benches.store_bench import CREDENTIAL, StoreBench
+from workbench.fleet.moved import move_in
 from workbench.scale.cases import say
 from workbench.scale.filled import FilledFleet, OtherWorld, place_of_store
 from workbench.scale.inventories import FleetWorld, changed
@@ -166,6 +168,8 @@ def fill(url: str, fleet: CopiedFleet, measured_until: date | None = None) -> No
             _copy_sizes(connection, last)
             say("the others are copies of them")
             _add_sessions(connection, fleet)
+        move_in(store, [(item, "moved") for item in _in_order(store)], fleet.seed, bench.now)
+        with store._database.write() as connection:
             connection.execute(text("ANALYZE"))
     finally:
         store.close()

@@ -387,6 +387,11 @@ class FamilyAccess(Mending):
         ways = [way for pool in pools for way in pool.ways(word, on)]
         return sorted(ways, key=lambda way: way.link.length)
 
+    def gives(self, account: str, activation: Activation, database: str) -> bool:
+        """Return whether a session has anything on the server, or on its tables of grants."""
+        pools = self._pools(account, activation.roles)
+        return any(pool.gives(database, self.grant_tables) for pool in pools)
+
     def held(
         self, account: str, activation: Activation, word: str, on: Securable
     ) -> Iterator[EffectivePrivilege]:

@@ -96,6 +96,28 @@ class Pool(ABC):
             yield from self.on_database(word, on.database)
         yield from self._on_object(word, on)
 
+    def gives(self, database: str, tables: Iterable[str]) -> bool:
+        """Return whether anything is given on the server, or on these tables of a database.
+
+        Most accounts have neither, and then no privilege is to be looked for.
+        """
+        if self._is_empty:
+            return False
+        keys = [(database, table) for table in tables]
+        return (
+            any(holder.holdings.server for holder in self._of_servers())
+            or self._fits(database)
+            or any(holder.holdings.has_table(key) for holder in self.holders for key in keys)
+        )
+
+    @abstractmethod
+    def _of_servers(self) -> Iterable[Holder]:
+        """Return those whose global grants count."""
+
+    @abstractmethod
+    def _fits(self, database: str) -> bool:
+        """Return whether there is a row of a database of this name."""
+
     def _on_pattern(self, word: str, stored: str) -> Iterator[Way]:
         """Yield the grants on a pattern as such, whichever names it wins."""
         for holder in self.holders:
@@ -155,14 +177,21 @@ class ByHost(Pool):
     def _on_server(self, word: str, database: str) -> Iterator[Way]:
         yield from self._of_server.ways(self._of_server.holdings.on_server(word, database))
 
+    def _of_servers(self) -> Iterable[Holder]:
+        return (self._of_server,)
+
+    def _fitting(self, database: str) -> Iterator[tuple[Holder, str]]:
+        for holder in self.holders:
+            for stored in holder.holdings.databases:
+                if self._is_match(stored, database):
+                    yield holder, stored
+
+    def _fits(self, database: str) -> bool:
+        return any(self._fitting(database))
+
     def on_database(self, word: str, database: str) -> Iterator[Way]:
         """Yield what the one row that counts gives."""
-        fitting = [
-            (holder, stored)
-            for holder in self.holders
-            for stored in holder.holdings.databases
-            if self._is_match(stored, database)
-        ]
+        fitting = list(self._fitting(database))
         if fitting:
             holder, stored = min(fitting, key=lambda item: self._order(*item))
             privileges = holder.holdings.databases[stored]
@@ -204,6 +233,13 @@ class Merged(Pool):
     def holders(self) -> tuple[Holder, ...]:
         """Return all of them."""
         return self._holders
+
+    def _of_servers(self) -> Iterable[Holder]:
+        return self._holders
+
+    def _fits(self, database: str) -> bool:
+        is_here = any(True for _ in self._winners(self._by_stored_name, database))
+        return is_here or (self._otherwise is not None and self._otherwise._fits(database))
 
     @cached_property
     def _by_stored_name(self) -> dict[str, list[Holder]]:

@@ -21,6 +21,7 @@ from sync_pipeline.model.access import (
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 _SERVER = Securable(SecurableKind.SERVER)
+_OWN_DATABASE = "mysql"
 _ALL = "ALL PRIVILEGES with GRANT OPTION"
 
 
@@ -56,6 +57,10 @@ class Rules(Protocol):
 
     def activations(self, account: str) -> Sequence[Activation]:
         """Return how sessions of an account may stand."""
+        ...
+
+    def gives(self, account: str, activation: Activation, database: str) -> bool:
+        """Return whether a session has anything on the server, or on its tables of grants."""
         ...
 
     def held(
@@ -103,7 +108,7 @@ def dangers_of(rules: Rules, account: str) -> tuple[Power, ...]:
     None of a superuser: whoever has all has these, too.
     """
     found: dict[tuple[object, ...], Power] = {}
-    for activation in rules.activations(account) if rules.dangers_granted else ():
+    for activation in _powerful(rules, account) if rules.dangers_granted else ():
         for word, danger in rules.dangers_granted.items():
             for item in rules.held(account, activation, word, _SERVER):
                 power = replace(_power(rules, PowerKind.DANGEROUS, word, item), danger=danger)
@@ -111,8 +116,15 @@ def dangers_of(rules: Rules, account: str) -> tuple[Power, ...]:
     return tuple(found.values())
 
 
-def _by_privileges(rules: Rules, account: str) -> Iterator[Power]:
+def _powerful(rules: Rules, account: str) -> Iterator[Activation]:
+    """Yield the sessions that have something of which a power can come."""
     for activation in rules.activations(account):
+        if rules.gives(account, activation, _OWN_DATABASE):
+            yield activation
+
+
+def _by_privileges(rules: Rules, account: str) -> Iterator[Power]:
+    for activation in _powerful(rules, account):
         for item in rules.held(account, activation, EVERYTHING, _SERVER):
             if item.grantable:
                 yield _all(rules, item)
@@ -132,7 +144,7 @@ def _by_tables(rules: Rules, account: str, activation: Activation) -> Iterator[P
     Source: MySQL 8.4 Reference Manual, 8.2.13 When Privilege Changes Take Effect.
     """
     for table in rules.grant_tables:
-        on = Securable(SecurableKind.TABLE, "mysql", "", table)
+        on = Securable(SecurableKind.TABLE, _OWN_DATABASE, "", table)
         for word in ("INSERT", "UPDATE"):
             for item in rules.held(account, activation, word, on):
                 yield _power(rules, PowerKind.GRANT_ADMIN, f"{word} on mysql.{table}", item)
