@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from functools import cache
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from sync_pipeline.engines.own import is_own
 from sync_pipeline.errors import StoreDamaged
@@ -41,6 +42,14 @@ def views() -> Select[Any]:
         accounts.join(permissions)
         .join(instances)
         .outerjoin(instance_reads, instance_reads.c.instance_id == instances.c.id)
+    )
+
+
+@cache
+def one_view() -> Select[Any]:
+    """Return the statement of the account that is `named` so `on` an instance, made once."""
+    return views().where(
+        instances.c.name == bindparam("on"), accounts.c.account_name == bindparam("named")
     )
 
 

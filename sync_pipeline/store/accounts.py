@@ -38,6 +38,7 @@ from sync_pipeline.store.account_views import (
     OnDamage,
     counted,
     is_shown,
+    one_view,
     rows_of,
     view_of,
     viewed,
@@ -245,9 +246,8 @@ class AccountStore:
         Raises:
             StoreDamaged: what is stored is not what was written.
         """
-        query = views().where(instances.c.name == instance, accounts.c.account_name == account)
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(one_view(), {"on": instance, "named": account}).all()
             if known is None or not rows:
                 return next(viewed(connection, rows), None)
         state = known().get(account)

@@ -504,3 +504,13 @@ def among(
     if connection.dialect.name == "sqlite":
         return AmongJson(column, bindparam(None, list(values), type_=JSON))
     return column == any_(bindparam(None, list(values), type_=ARRAY(column.type)))
+
+
+def among_named(backend: str, column: ColumnClause[Any], name: str) -> ColumnElement[bool]:
+    """Return the same with the values bound by a name, as a list, whenever it is executed.
+
+    For a statement that is made once: to make one anew takes longer than a small answer.
+    """
+    if backend == "sqlite":
+        return AmongJson(column, bindparam(name, type_=JSON))
+    return column == any_(bindparam(name, type_=ARRAY(column.type)))

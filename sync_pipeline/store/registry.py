@@ -42,6 +42,7 @@ from sync_pipeline.store.topics import note_registry
 _BY_ID = select(instances).where(
     instances.c.id == bindparam("of_id"), instances.c.deleted_at.is_(None)
 )
+_USERNAMES = select(credentials.c.name, credentials.c.username).order_by(credentials.c.name)
 _RETURNED = select(instances.c.returned_at).where(instances.c.id == bindparam("of_id"))
 _NOTE_CONNECTION = update(instances).where(instances.c.id == bindparam("of_id"))
 _OF_MOMENT = bindparam("of_moment", type_=instances.c.returned_at.type)
@@ -66,9 +67,8 @@ class Registry:
 
     def usernames(self) -> dict[str, str]:
         """Return the user name of each credential; its secret stays where it is."""
-        query = select(credentials.c.name, credentials.c.username).order_by(credentials.c.name)
         with self._database.read_once() as connection:
-            return {row.name: row.username for row in connection.execute(query)}
+            return {row.name: row.username for row in connection.execute(_USERNAMES)}
 
     def credential(self, name: str) -> StoredCredential | None:
         """Return one credential, or None."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from functools import cache
+from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from sync_pipeline.model.causes import Cause
 from sync_pipeline.model.finding import Review
@@ -23,7 +24,7 @@ from sync_pipeline.model.looked import (
     WorldOf,
 )
 from sync_pipeline.store.access import databases_of
-from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.database import Database, among_named
 from sync_pipeline.store.kept import Kept
 from sync_pipeline.store.schema import instance_reads as reads
 from sync_pipeline.store.schema import instance_worlds as worlds
@@ -96,17 +97,24 @@ class LookedThrough:
 
     def marks(self, instance_ids: Sequence[int]) -> dict[int, str]:
         """Return what tells what the last sync of each instance left; see `StoredAccess.mark`."""
-        query = (
-            select(instances.c.id, worlds.c.digest, reads.c.written_at)
-            .select_from(instances)
-            .outerjoin(worlds, worlds.c.instance_id == instances.c.id)
-            .outerjoin(reads, reads.c.instance_id == instances.c.id)
-        )
         with self._database.read_once() as connection:
-            rows = connection.execute(query.where(among(connection, instances.c.id, instance_ids)))
+            query = _marks(connection.dialect.name)
+            rows = connection.execute(query, {"of_ids": list(instance_ids)})
             return {row.id: accounts_mark(row.digest, row.written_at) for row in rows}
 
     def databases(self, instance_ids: Sequence[int]) -> dict[int, Databases]:
         """Return what the size collection knows of instances' databases; see `StoredAccess`."""
         with self._database.read_once() as connection:
             return databases_of(connection, instance_ids)
+
+
+@cache
+def _marks(backend: str) -> Select[Any]:
+    """Return the statement that finds marks, made once for each backend."""
+    return (
+        select(instances.c.id, worlds.c.digest, reads.c.written_at)
+        .select_from(instances)
+        .outerjoin(worlds, worlds.c.instance_id == instances.c.id)
+        .outerjoin(reads, reads.c.instance_id == instances.c.id)
+        .where(among_named(backend, instances.c.id, "of_ids"))
+    )

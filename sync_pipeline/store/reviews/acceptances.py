@@ -33,6 +33,9 @@ def acceptance_turn(connection: Connection) -> int:
     return connection.scalar(_TURN) or 0
 
 
+_EVER = select(acceptances).order_by(acceptances.c.id)
+
+
 class AcceptanceStore:
     """The table of acceptances."""
 
@@ -49,7 +52,7 @@ class AcceptanceStore:
     def ever(self) -> list[Acceptance]:
         """Return all that were ever given, the oldest first."""
         with self._database.read_once() as connection:
-            rows = connection.execute(select(acceptances).order_by(acceptances.c.id)).all()
+            rows = connection.execute(_EVER).all()
         return [_acceptance(row) for row in rows]
 
     def give(self, new: Suppression, now: datetime) -> Suppression:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -43,7 +44,7 @@ from sync_pipeline.model.review import (
     keys_of,
 )
 from sync_pipeline.store.access import databases_of
-from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.database import Database, among, among_named
 from sync_pipeline.store.kept import Kept
 from sync_pipeline.store.reviews.packing import (
     PackedNamesakes,
@@ -115,14 +116,16 @@ class ReviewStore:
         """Return the databases of an instance and the rows that say so, in one view."""
         with self._database.read() as connection:
             found = databases_of(connection, [instance_id]).get(instance_id)
-            row = connection.execute(select(_listings(connection, [instance_id]))).first()
+            query = _listed(connection.dialect.name)
+            row = connection.execute(query, {"of_ids": [instance_id]}).first()
         return ListedDatabases(found, _rows(row))
 
     def listed_of(self, instance_ids: Sequence[int]) -> dict[int, ListedDatabases]:
         """Return the same of several instances: of few at once, their names are many."""
         with self._database.read() as connection:
             found = databases_of(connection, instance_ids)
-            rows = connection.execute(select(_listings(connection, instance_ids)))
+            query = _listed(connection.dialect.name)
+            rows = connection.execute(query, {"of_ids": list(instance_ids)})
             said = {row.instance_id: _rows(row) for row in rows}
         return {item: ListedDatabases(found.get(item), said.get(item, "")) for item in instance_ids}
 
@@ -141,8 +144,9 @@ class ReviewStore:
         for begin in range(0, len(instance_ids), AT_ONCE):
             some = instance_ids[begin : begin + AT_ONCE]
             with self._database.read_once() as connection:
-                query = _kept(connection, some, with_findings=with_findings)
-                found = {row.id: _review(row) for row in connection.execute(query)}
+                query = _kept(connection.dialect.name, with_findings)
+                rows = connection.execute(query, {"of_ids": list(some)})
+                found = {row.id: _review(row) for row in rows}
             yield from (found.get(item, KeptReview(item)) for item in some)
 
     def unpacked(
@@ -379,7 +383,7 @@ def _first_reviews(
     )
 
 
-def _listings(connection: Connection, instance_ids: Sequence[int]) -> Subquery:
+def _listings(backend: str) -> Subquery:
     """Return, by instance, what changes with each listing of its databases."""
     of_active = case((databases.c.is_active.is_(True), databases.c.id), else_=0)
     return (
@@ -389,16 +393,22 @@ def _listings(connection: Connection, instance_ids: Sequence[int]) -> Subquery:
             func.sum(of_active).label("active"),
             func.max(databases.c.last_seen_at).label("seen_at"),
         )
-        .where(among(connection, databases.c.instance_id, instance_ids))
+        .where(among_named(backend, databases.c.instance_id, "of_ids"))
         .group_by(databases.c.instance_id)
         .subquery()
     )
 
 
-def _kept(
-    connection: Connection, instance_ids: Sequence[int], *, with_findings: bool
-) -> Select[Any]:
-    listings = _listings(connection, instance_ids)
+@cache
+def _listed(backend: str) -> Select[Any]:
+    """Return the statement of listings alone, made once for each backend."""
+    return select(_listings(backend))
+
+
+@cache
+def _kept(backend: str, with_findings: bool) -> Select[Any]:  # noqa: FBT001 - two of each
+    """Return the statement that finds what is kept, made once for each of its forms."""
+    listings = _listings(backend)
     blob = reviews.c.findings if with_findings else null()
     return (
         select(
@@ -417,7 +427,7 @@ def _kept(
         .outerjoin(reviews, reviews.c.instance_id == instances.c.id)
         .outerjoin(marks, marks.c.instance_id == instances.c.id)
         .outerjoin(listings, listings.c.instance_id == instances.c.id)
-        .where(among(connection, instances.c.id, instance_ids))
+        .where(among_named(backend, instances.c.id, "of_ids"))
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, select, update
 
 from sync_pipeline.model.event import Event
 from sync_pipeline.model.finding import Examined, Finding, Severity
@@ -23,7 +24,7 @@ from sync_pipeline.model.review import (
     by_key,
     keys_of,
 )
-from sync_pipeline.store.database import among, insert_new, insert_rows
+from sync_pipeline.store.database import among, among_named, insert_new, insert_rows
 from sync_pipeline.store.events.rows import write_events
 from sync_pipeline.store.reviews.acceptances import acceptance_turn
 from sync_pipeline.store.reviews.packing import (
@@ -264,13 +265,9 @@ def open_findings(
     connection: Connection, instance_ids: Sequence[int], *, of_fleet: bool
 ) -> dict[int, dict[FindingKey, Open]]:
     """Return the findings of instances that are there as of their last reviews."""
-    query = select(*_OPEN).where(
-        among(connection, findings.c.instance_id, instance_ids),
-        findings.c.resolved_at.is_(None),
-        findings.c.of_fleet.is_(of_fleet),
-    )
+    query = _opened(connection.dialect.name, of_fleet)
     found: dict[int, dict[FindingKey, Open]] = {}
-    for row in connection.execute(query.order_by(findings.c.id)):
+    for row in connection.execute(query, {"of_ids": list(instance_ids)}):
         own = found.setdefault(row.instance_id, {})
         key = (row.rule, row.account_name, row.about, 0)
         while key in own:
@@ -278,6 +275,17 @@ def open_findings(
         seen = Seen(row.first_seen_at, read_steps(row.steps))
         own[key] = Open(Severity(row.severity), seen, row.id)
     return found
+
+
+@cache
+def _opened(backend: str, of_fleet: bool) -> Select[Any]:  # noqa: FBT001 - two of each
+    """Return the statement that finds them, made once for each of its forms."""
+    query = select(*_OPEN).where(
+        among_named(backend, findings.c.instance_id, "of_ids"),
+        findings.c.resolved_at.is_(None),
+        findings.c.of_fleet.is_(of_fleet),
+    )
+    return query.order_by(findings.c.id)
 
 
 def write_changes(

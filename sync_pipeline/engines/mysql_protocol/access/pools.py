@@ -106,7 +106,7 @@ class Pool(ABC):
         keys = [(database, table) for table in tables]
         return (
             any(holder.holdings.server for holder in self._of_servers())
-            or self._fits(database)
+            or self.fits(database)
             or any(holder.holdings.has_table(key) for holder in self.holders for key in keys)
         )
 
@@ -115,7 +115,7 @@ class Pool(ABC):
         """Return those whose global grants count."""
 
     @abstractmethod
-    def _fits(self, database: str) -> bool:
+    def fits(self, database: str) -> bool:
         """Return whether there is a row of a database of this name."""
 
     def _on_pattern(self, word: str, stored: str) -> Iterator[Way]:
@@ -186,7 +186,8 @@ class ByHost(Pool):
                 if self._is_match(stored, database):
                     yield holder, stored
 
-    def _fits(self, database: str) -> bool:
+    def fits(self, database: str) -> bool:
+        """Return whether there is a row of a database of this name."""
         return any(self._fitting(database))
 
     def on_database(self, word: str, database: str) -> Iterator[Way]:
@@ -237,9 +238,10 @@ class Merged(Pool):
     def _of_servers(self) -> Iterable[Holder]:
         return self._holders
 
-    def _fits(self, database: str) -> bool:
+    def fits(self, database: str) -> bool:
+        """Return whether there is a row of a database of this name."""
         is_here = any(True for _ in self._winners(self._by_stored_name, database))
-        return is_here or (self._otherwise is not None and self._otherwise._fits(database))
+        return is_here or (self._otherwise is not None and self._otherwise.fits(database))
 
     @cached_property
     def _by_stored_name(self) -> dict[str, list[Holder]]:
