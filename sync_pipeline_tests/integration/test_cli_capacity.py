@@ -17,10 +17,8 @@ from sync_pipeline.model.size import DatabaseSize, Measure, SizeSnapshot, TableS
 from sync_pipeline.store.store import Store
 from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench
-from workbench.strategies.sizes import SERVER, measured, put_snapshots
+from workbench.strategies.sizes import SERVER, measured, put_snapshots, today
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-TODAY = NOW.date()
 GB = 10**9
 ODD = "<b>we\"ird</b> 'ä%"
 
@@ -42,7 +40,7 @@ def snapshot(day: date, back: int) -> SizeSnapshot:
         databases.append(DatabaseSize("old", Measure.known(GB)))
     return SizeSnapshot(
         server=SERVER,
-        observed_at=NOW - timedelta(days=back),
+        observed_at=datetime.now(UTC) - timedelta(days=back),
         databases=tuple(databases),
         log=Measure.known(2 * GB),
         temporary=Measure.denied("it is secret"),
@@ -56,19 +54,21 @@ def snapshot(day: date, back: int) -> SizeSnapshot:
 @pytest.fixture
 def filled(store: Store) -> StoreBench:
     """100 days of `alpha` without two of them, and one day of `beta`."""
-    bench = StoreBench(store, NOW)
+    bench = StoreBench(store, datetime.now(UTC))
     alpha, beta = bench.fleet("alpha", "beta")
-    days = {back: TODAY - timedelta(days=back) for back in range(100) if back not in (20, 21)}
+    days = {back: today() - timedelta(days=back) for back in range(100) if back not in (20, 21)}
     put_snapshots(store, alpha.id, {day: snapshot(day, back) for back, day in days.items()})
-    unread = snapshot(TODAY, 0)
+    unread = snapshot(today(), 0)
     table = TableSize("public", "orders", 3 * GB, 2 * GB, GB)
     broken = DatabaseSize("broken", Measure.unreachable("Database broken is invalid; drop it."))
     largest = replace(unread.databases[0], name="other", tables=(table,))
     unread = replace(unread, databases=(largest, broken))
-    store.sizes.put([measured(store, beta.id, TODAY, unread)])
+    store.sizes.put([measured(store, beta.id, today(), unread)])
     for kind in PeriodType:
-        periods = PeriodRange.between(kind, TODAY - timedelta(days=99), TODAY)
-        store.aggregations.compute([AggregationRequest((alpha.id,), periods, TODAY, 5.0, NOW)])
+        periods = PeriodRange.between(kind, today() - timedelta(days=99), today())
+        store.aggregations.compute(
+            [AggregationRequest((alpha.id,), periods, today(), 5.0, datetime.now(UTC))]
+        )
     return bench
 
 
@@ -179,7 +179,7 @@ def test_an_export_is_read_back(
         assert not list(tmp_path.glob(".*partial"))
         return frame
 
-    first = ("--from", str(TODAY - timedelta(days=9)))
+    first = ("--from", str(today() - timedelta(days=9)))
     sizes = exported(*first)
     big = sizes[(sizes["database"] == "big")]
     assert list(big["total_bytes"]) == [(900 - back) * GB for back in range(9, -1, -1)]
@@ -207,7 +207,7 @@ def test_the_report_holds_everything_and_names_are_text(
     failed = RecordOutcome(
         RecordStatus.FAILED, error_kind="connect", error_message="alpha: <i>refused</i>"
     )
-    filled.store.sessions.finish(filled.claim(session, alpha), failed, NOW)
+    filled.store.sessions.finish(filled.claim(session, alpha), failed, datetime.now(UTC))
     path = tmp_path / "report.html"
     assert "The report of 2 instances" in command.ok("report", "--output", str(path)).out
     page = path.read_text()
@@ -225,7 +225,7 @@ def test_the_report_holds_everything_and_names_are_text(
     assert '<td class="n">no trend</td>' in shown  # the odd one; 0 B a day would be a claim
     assert "src=" not in page
     assert "<script" not in page
-    gap = TODAY - timedelta(days=21)
+    gap = today() - timedelta(days=21)
     assert f'<td class="day">{gap}</td><td class="day">{gap + timedelta(days=1)}</td>' in shown
 
 

@@ -22,9 +22,7 @@ from sync_pipeline_tests.orchestration.test_backfill import back, forget, histor
 from workbench.benches.store_bench import StoreBench
 from workbench.running.system import Fleet, environment_of, in_environment
 from workbench.servers.running import RunningServer, free_port
-from workbench.strategies.sizes import put_history
-
-TODAY = datetime.now(UTC).date()
+from workbench.strategies.sizes import put_history, today
 
 
 @pytest.fixture
@@ -70,10 +68,10 @@ def test_a_collection_leaves_a_session_and_an_event_to_plot(
     session = fleet.ended_session(result.run_id, 1)
     assert (session.status, session.category) == (SessionStatus.COMPLETED, SyncCategory.CAPACITY)
     assert session.job_name == "capacity_sync"
-    (whole,) = fleet.store.size_queries.instance_sizes(TODAY, TODAY)
+    (whole,) = fleet.store.size_queries.instance_sizes(today(), today())
     (event,) = (record.asset_materialization for record in events.records)
     assert event is not None
-    assert event.partition == TODAY.isoformat()
+    assert event.partition == today().isoformat()
     assert event.metadata["total bytes"].value == whole.point.total_bytes
     assert event.metadata["databases"].value == whole.database_count
     shown = metadata_of(result, "collect_sizes")
@@ -100,14 +98,14 @@ def test_one_instance_that_fails_stops_no_other(
     gone = fleet.record(result.run_id, "gone")
     assert gone is not None
     assert (gone.status, gone.error_kind) == (RecordStatus.FAILED, "connect")
-    assert {i.point.instance for i in fleet.store.size_queries.instance_sizes(TODAY, TODAY)} == {
-        "good"
-    }
+    assert {
+        i.point.instance for i in fleet.store.size_queries.instance_sizes(today(), today())
+    } == {"good"}
 
 
 def test_the_daily_aggregation_plots_each_period(fleet: Fleet) -> None:
     (instance_row,) = StoreBench(fleet.store, datetime.now(UTC)).fleet("here")
-    put_history(fleet.store, instance_row.id, history(TODAY - timedelta(days=400), TODAY))
+    put_history(fleet.store, instance_row.id, history(today() - timedelta(days=400), today()))
     with open_instance() as instance:
         result = run(instance, "aggregate_sizes")
         assert result.success
@@ -116,11 +114,11 @@ def test_the_daily_aggregation_plots_each_period(fleet: Fleet) -> None:
             events = instance.fetch_materializations(key, 100).records
             found = {record.partition_key for record in events}
             stored = fleet.store.aggregations.find(
-                kind, TODAY - timedelta(days=200), TODAY + timedelta(days=1), "here"
+                kind, today() - timedelta(days=200), today() + timedelta(days=1), "here"
             )
             assert found == {item.period_start.isoformat() for item in stored}
             if kind is PeriodType.QUARTER:
-                running = Period.of(kind, TODAY).start.isoformat()
+                running = Period.of(kind, today()).start.isoformat()
                 (event,) = (r for r in events if r.partition_key == running)
                 assert event.asset_materialization is not None
                 shown = event.asset_materialization.metadata
@@ -156,12 +154,12 @@ def test_it_waits_for_the_collection_and_says_when_it_gives_up(
 
 def test_a_partition_is_one_period(fleet: Fleet) -> None:
     (here,) = StoreBench(fleet.store, datetime.now(UTC)).fleet("here")
-    put_history(fleet.store, here.id, history(TODAY - timedelta(days=400), TODAY))
-    month = Period.of(PeriodType.MONTH, TODAY - timedelta(days=100))
+    put_history(fleet.store, here.id, history(today() - timedelta(days=400), today()))
+    month = Period.of(PeriodType.MONTH, today() - timedelta(days=100))
     with open_instance() as instance:
         result = run(instance, "aggregate_month", month.start.isoformat())
     assert result.success
-    found = fleet.store.aggregations.find(PeriodType.MONTH, long_ago(), TODAY, "here")
+    found = fleet.store.aggregations.find(PeriodType.MONTH, long_ago(), today(), "here")
     assert [item.period_start for item in found] == [month.start]
     session = fleet.ended_session(result.run_id, 1)
     assert session.partition_key == month.start.isoformat()
@@ -178,10 +176,10 @@ def test_many_partitions_give_what_one_range_gives(
     fleet: Fleet, kind: PeriodType, count: int
 ) -> None:
     """Of an instance that is there and of one that was removed."""
-    periods = back(Period.of(kind, TODAY).previous, count)
+    periods = back(Period.of(kind, today()).previous, count)
     start = periods.needs_from
     here, gone = StoreBench(fleet.store, datetime.now(UTC)).fleet("here", "gone")
-    put_history(fleet.store, here.id, history(start, TODAY))
+    put_history(fleet.store, here.id, history(start, today()))
     put_history(fleet.store, gone.id, history(start, start + timedelta(days=500)))
     fleet.store.registry.delete_instance("gone", datetime.now(UTC))
     with open_instance() as instance:
@@ -200,8 +198,8 @@ def test_a_period_without_sizes_ends_completed_and_says_so(
     fleet: Fleet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (here,) = StoreBench(fleet.store, datetime.now(UTC)).fleet("here")
-    put_history(fleet.store, here.id, history(TODAY - timedelta(days=10), TODAY))
-    earlier = back(Period.of(PeriodType.MONTH, TODAY), 4).start
+    put_history(fleet.store, here.id, history(today() - timedelta(days=10), today()))
+    earlier = back(Period.of(PeriodType.MONTH, today()), 4).start
     nobody = PeriodRange.between(PeriodType.MONTH, earlier, earlier)
     with open_instance() as instance:
         result = in_a_range(instance, nobody)
@@ -214,7 +212,7 @@ def test_a_period_without_sizes_ends_completed_and_says_so(
 
 
 def long_ago() -> Any:
-    return TODAY - timedelta(days=1000)
+    return today() - timedelta(days=1000)
 
 
 def test_a_wrong_range_fails_before_anything_is_touched(fleet: Fleet) -> None:

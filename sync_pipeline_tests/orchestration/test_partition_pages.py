@@ -39,11 +39,11 @@ from sync_pipeline_tests.orchestration.test_backfill import back, history
 from sync_pipeline_tests.orchestration.test_run_ends import look
 from workbench.benches.store_bench import StoreBench
 from workbench.running.system import Fleet, environment_of, in_environment
-from workbench.strategies.sizes import noon, put_history
+from workbench.strategies.sizes import noon, put_history, today
 
-TODAY = datetime.now(UTC).date()
 MONTH = PeriodType.MONTH
-MONTHS = back(Period.of(MONTH, TODAY).previous, 3)
+MONTHS = back(Period.of(MONTH, today()).previous, 3)
+"""Whole ones: they stay past, whatever day comes."""
 BROKEN = ConfigurationError("Broken by a test.")
 KILLED = """
 import os, signal
@@ -66,7 +66,7 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
         fleet = Fleet(tmp_path)
         start = MONTHS.needs_from
         for item in StoreBench(fleet.store, datetime.now(UTC)).fleet("one", "two"):
-            put_history(fleet.store, item.id, history(start, TODAY))
+            put_history(fleet.store, item.id, history(start, today()))
         yield fleet
         fleet.store.close()
 
@@ -116,7 +116,7 @@ def keys(periods: PeriodRange) -> set[str]:
 def compute(fleet: Fleet, periods: PeriodRange, *names: str) -> None:
     """Compute periods as something does that tells Dagster nothing."""
     chosen = [item.id for item in fleet.store.registry.instances() if item.name in names]
-    request = AggregationRequest(tuple(chosen), periods, TODAY, 5.0, noon(TODAY))
+    request = AggregationRequest(tuple(chosen), periods, today(), 5.0, noon(today()))
     fleet.store.aggregations.compute([request])
 
 
@@ -150,7 +150,7 @@ def test_a_range_of_the_job_is_one_event_a_period(instance: DagsterInstance) -> 
 def test_the_daily_run_is_one_event_for_each_period_that_is_due(instance: DagsterInstance) -> None:
     assert run(instance, "aggregate_sizes")
     for kind in PeriodType:
-        running = Period.of(kind, TODAY)
+        running = Period.of(kind, today())
         found = events(instance, kind)
         assert set(found) <= keys(PeriodRange(running.previous, running))
         # A history has each fifth day, so that today and yesterday may have none.
@@ -161,7 +161,7 @@ def test_the_daily_run_is_one_event_for_each_period_that_is_due(instance: Dagste
 def test_many_instances_leave_no_event_more(fleet: Fleet, instance: DagsterInstance) -> None:
     more = [f"more {number}" for number in range(20)]
     for item in StoreBench(fleet.store, datetime.now(UTC)).fleet(*more):
-        put_history(fleet.store, item.id, history(MONTHS.start, TODAY))
+        put_history(fleet.store, item.id, history(MONTHS.start, today()))
     assert in_a_range(instance, MONTHS)
     assert events(instance) == dict.fromkeys(keys(MONTHS), 1)
 

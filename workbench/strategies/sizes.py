@@ -36,6 +36,11 @@ class History:
     today: date
 
 
+def today() -> date:
+    """Return the day (UTC) of now: one that a module asked for at its import may have passed."""
+    return datetime.now(UTC).date()
+
+
 def noon(day: date) -> datetime:
     return datetime.combine(day, time(12), UTC)
 

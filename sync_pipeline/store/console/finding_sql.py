@@ -48,6 +48,10 @@ def meant(connection: Connection, asked: CountedQuestion) -> list[ColumnElement[
     if not question.names:
         where.append(instances.c.is_active.is_(True))
     if asked.account:
-        named = select(accounts.c.instance_id).where(accounts.c.account_name == asked.account)
+        name: ColumnElement[str] = accounts.c.account_name
+        if connection.dialect.name != "sqlite":
+            # The index of names has the order of code points, and an equality takes no other one.
+            name = name.collate("C")
+        named = select(accounts.c.instance_id).where(name == asked.account)
         where.append(instances.c.id.in_(named))
     return where
