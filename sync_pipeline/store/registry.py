@@ -34,7 +34,8 @@ from sync_pipeline.model.instance import (
     require_known,
 )
 from sync_pipeline.model.platform import Platform, platform_named
-from sync_pipeline.store.database import Database, among, upsert
+from sync_pipeline.store.database import among, upsert
+from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import credentials, instances
 from sync_pipeline.store.tags import keep_tags
 from sync_pipeline.store.topics import note_registry
@@ -53,11 +54,8 @@ _NOTE_SYNC = _NOTE_CONNECTION.values(
 )
 
 
-class Registry:
+class Registry(OfDatabase):
     """The registry's tables."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def credentials(self) -> list[StoredCredential]:
         """Return every credential, by name."""
@@ -65,7 +63,8 @@ class Registry:
             rows = connection.execute(select(credentials).order_by(credentials.c.name))
             return [_credential(row) for row in rows]
 
-    def usernames(self) -> dict[str, str]:
+    @remembered
+    def usernames(self) -> Mapping[str, str]:
         """Return the user name of each credential; its secret stays where it is."""
         with self._database.read_once() as connection:
             return {row.name: row.username for row in connection.execute(_USERNAMES)}

@@ -17,7 +17,8 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.acceptance import Acceptance, KeptAcceptances
 from sync_pipeline.model.finding import Suppression
 from sync_pipeline.model.pattern import like
-from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.database import among
+from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import finding_acceptances as acceptances
 from sync_pipeline.store.schema import instance_finding_counts as counts
 from sync_pipeline.store.schema import instance_finding_marks as marks
@@ -36,11 +37,8 @@ def acceptance_turn(connection: Connection) -> int:
 _EVER = select(acceptances).order_by(acceptances.c.id)
 
 
-class AcceptanceStore:
+class AcceptanceStore(OfDatabase):
     """The table of acceptances."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def kept(self) -> KeptAcceptances:
         """Return those that were not taken back, also if they have expired, the oldest first."""
@@ -49,11 +47,12 @@ class AcceptanceStore:
         # As often as `acceptance_turn` counts.
         return KeptAcceptances(left, 2 * len(ever) - len(left))
 
-    def ever(self) -> list[Acceptance]:
+    @remembered
+    def ever(self) -> tuple[Acceptance, ...]:
         """Return all that were ever given, the oldest first."""
         with self._database.read_once() as connection:
             rows = connection.execute(_EVER).all()
-        return [_acceptance(row) for row in rows]
+        return tuple(map(_acceptance, rows))
 
     def give(self, new: Suppression, now: datetime) -> Suppression:
         """Accept findings; return it with its number."""
