@@ -68,6 +68,12 @@ _MOMENT = func.coalesce(log.c.changed_at, log.c.changed_at)
 # by the key, along which a store would look through the entries of all instances.
 _WRITTEN = func.coalesce(log.c.id, log.c.id)
 
+_PLAIN = select(log, instances.c.name, literal(value=False).label("is_baseline")).join_from(
+    log, instances
+)
+_JUDGED = select(log, instances.c.name, IS_BASELINE.label("is_baseline")).join_from(log, instances)
+"""Of entries of which it is to be found out whether they are of a first sync."""
+
 
 def between(
     since: datetime | None, until: datetime | None, *, is_later_page: bool = False
@@ -84,9 +90,7 @@ def between(
 def entries(database: Database, wanted: ChangeFilter) -> list[LoggedChange]:
     """Return entries of the change log, newest first; or as they were written, oldest first."""
     is_list = not (wanted.with_baselines or wanted.with_silent)
-    is_baseline = literal(value=False) if is_list else IS_BASELINE
-    query = select(log, instances.c.name, is_baseline.label("is_baseline"))
-    query = query.join_from(log, instances)
+    query = _PLAIN if is_list else _JUDGED
     if is_list:
         query = query.where(log.c.told > FIRST_SYNC)
     elif not wanted.with_baselines:
@@ -120,10 +124,7 @@ def later_than(
     The order is that in which it was written. Where a clock was set back, what was written before
     something of that moment is none of it.
     """
-    query = select(log, instances.c.name, literal(value=False).label("is_baseline"))
-    query = query.join_from(log, instances).where(
-        log.c.changed_at > moment, HORIZON.scalar_subquery() <= _MOMENT
-    )
+    query = _PLAIN.where(log.c.changed_at > moment, HORIZON.scalar_subquery() <= _MOMENT)
     own = () if instance_ids is None else (_of_ids(connection, instance_ids),)
     last = _last_by(connection, moment, own)
     rows = connection.execute(query.where(*own).order_by(_WRITTEN.desc()))
@@ -134,8 +135,7 @@ def later_of(connection: Connection, instance_id: int, moment: datetime) -> Iter
     """Yield the same of one instance, some at a time."""
     own = log.c.instance_id == instance_id
     last = _last_by(connection, moment, (own,)).get(instance_id, 0)
-    query = select(log, instances.c.name, literal(value=False).label("is_baseline"))
-    query = query.join_from(log, instances).where(own, log.c.changed_at > moment, IS_KEPT)
+    query = _PLAIN.where(own, log.c.changed_at > moment, IS_KEPT)
     ordered = query.where(last < _WRITTEN).order_by(_WRITTEN.desc())
     rows = connection.execute(ordered.execution_options(yield_per=_ROWS_AT_ONCE))
     return map(logged, rows)
@@ -147,8 +147,7 @@ def later_by_instance(
     """Yield the same of instances by their ids, of those that have any: one after the other."""
     own = _of_ids(connection, instance_ids)
     last = _last_by(connection, moment, (own,))
-    query = select(log, instances.c.name, literal(value=False).label("is_baseline"))
-    query = query.join_from(log, instances).where(own, log.c.changed_at > moment, IS_KEPT)
+    query = _PLAIN.where(own, log.c.changed_at > moment, IS_KEPT)
     ordered = query.order_by(log.c.instance_id, _WRITTEN.desc())
     rows = connection.execute(ordered.execution_options(yield_per=_ROWS_AT_ONCE))
     later = (row for row in rows if row.id > last.get(row.instance_id, 0))
