@@ -39,8 +39,7 @@ from workbench.benches.store_bench import (
     new_id,
     new_session,
 )
-from workbench.servers.fixtures_store import STORES, store_database
-from workbench.servers.running import RunningServer
+from workbench.servers.fixtures_store import STORES, StoreServer
 
 HOSTS = {"a": "one", "b": "two", "c": "three", "d": "three"}
 NAMES = tuple(HOSTS)
@@ -322,8 +321,8 @@ class SessionLife(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("kind", STORES)
-def test_a_session_stays_true_whatever_happens(kind: str, postgresql_server: RunningServer) -> None:
-    with tempfile.TemporaryDirectory() as directory, store_database(postgresql_server) as url:
+def test_a_session_stays_true_whatever_happens(kind: str, store_server: StoreServer) -> None:
+    with tempfile.TemporaryDirectory() as directory, store_server.store() as url:
         local = f"sqlite:///{Path(directory) / 'store.db'}"
         database = Database(url if kind == "postgresql" else local)
         database.upgrade()
