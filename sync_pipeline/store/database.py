@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import (
     JSON,
+    BindParameter,
     ColumnClause,
     ColumnElement,
     Connection,
@@ -501,6 +502,25 @@ def among(
     They are one value to bind, so that there may be any number of them: PostgreSQL takes
     65,535 in a statement, SQLite 32,766.
     """
+    return _among(
+        connection, column, bindparam(None, list(values), type_=_array(connection, column))
+    )
+
+
+def among_given(
+    connection: Connection, column: ColumnClause[Any], name: str
+) -> ColumnElement[bool]:
+    """Return the same of the values that are given by a name where the statement is executed."""
+    return _among(connection, column, bindparam(name, type_=_array(connection, column)))
+
+
+def _array(connection: Connection, column: ColumnClause[Any]) -> TypeEngine[Any]:
+    return JSON() if connection.dialect.name == "sqlite" else ARRAY(column.type)
+
+
+def _among(
+    connection: Connection, column: ColumnClause[Any], values: BindParameter[Any]
+) -> ColumnElement[bool]:
     if connection.dialect.name == "sqlite":
-        return AmongJson(column, bindparam(None, list(values), type_=JSON))
-    return column == any_(bindparam(None, list(values), type_=ARRAY(column.type)))
+        return AmongJson(column, values)
+    return column == any_(values)
