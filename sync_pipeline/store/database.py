@@ -290,6 +290,9 @@ class Database:
             ConfigurationError: a newer sync_pipeline made the tables.
             StoreUnavailable: the store does not answer.
         """
+        # The lock takes a second connection to PostgreSQL, and there is seldom anything to do.
+        if not self.is_sqlite and self._is_newest():
+            return
         with self.guarded(), self._migration_lock():
             self._require_connects()
             revision = self.revision()
@@ -298,6 +301,11 @@ class Database:
             from sync_pipeline.store.upgrades import upgrade_tables  # noqa: PLC0415 - seldom
 
             upgrade_tables(self._engine, revision, newest_revision())
+
+    def _is_newest(self) -> bool:
+        with self.guarded():
+            self._require_connects()
+            return self.revision() == newest_revision()
 
     def require_newest(self) -> None:
         """Make sure that the tables are those of this version, and leave them as they are.
