@@ -6,7 +6,7 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,10 +26,12 @@ from sync_pipeline.model.session import SessionFilter, SyncCategory
 from sync_pipeline.model.size import DatabaseSize, Measure, SizeLimit, SizeSnapshot
 from sync_pipeline.settings import project_root
 from sync_pipeline.store.classes import write_class_counts
+from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.watching.freshness import check_freshness
 from sync_pipeline_tests.integration.test_cli_values import commands
 from workbench.benches.command import Command
 from workbench.benches.store_bench import CREDENTIAL, StoreBench, an_instance
+from workbench.servers.fixtures_store import MadeStore, a_store
 from workbench.strategies.simple_access import access_rules, account, table
 from workbench.strategies.sizes import SERVER, measured
 
@@ -95,13 +97,29 @@ LISTS: dict[tuple[str, ...], Callable[[Any], set[str]]] = {
 
 
 @pytest.fixture
-def fleet(command: Command) -> Command:
+def fleet(command: Command, made_fleet: MadeStore) -> Iterator[Command]:
+    """Return the command on a copy of the store."""
+    use_simple_rules(command.patch)
+    with made_fleet.copied(command.home):
+        yield command
+
+
+@pytest.fixture(scope="module")
+def made_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MadeStore]:
     """Five instances, each with a role whose name is a formula, and all overdue."""
+    with a_store(tmp_path_factory.mktemp("output")) as made:
+        with pytest.MonkeyPatch.context() as patch:
+            use_simple_rules(patch)
+            fill(Store.open(made.url))
+        yield made
+
+
+def use_simple_rules(patch: pytest.MonkeyPatch) -> None:
     for rules in ("postgresql.engine.PostgreSql", "mariadb.engine.MariaDb"):
-        command.patch.setattr(
-            f"sync_pipeline.engines.{rules}.access_rules", access_rules, raising=False
-        )
-    store = command.store()
+        patch.setattr(f"sync_pipeline.engines.{rules}.access_rules", access_rules, raising=False)
+
+
+def fill(store: Store) -> None:
     bench = StoreBench(store)
     store.registry.put_credential(CREDENTIAL, bench.now)
     wanted = [
@@ -117,7 +135,6 @@ def fleet(command: Command) -> Command:
         )
     store.size_queries.put_limit(SizeLimit("one", FORMULA, 10**13))
     store.close()
-    return command
 
 
 def test_every_command_that_shows_something_has_the_three_forms() -> None:

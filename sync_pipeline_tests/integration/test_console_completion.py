@@ -15,7 +15,6 @@ from sync_pipeline.web.resources.who_can import PRIVILEGES
 from sync_pipeline.web.serve import reading
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
 from workbench.running.asked_pages import Pages
-from workbench.servers.fixtures_store import store_database
 from workbench.servers.statements import planned
 
 BLUE, RUBY = Team("blue", 2, HOSTILE), Team("ruby", 2)
@@ -31,7 +30,7 @@ def home(
     with ExitStack() as stack:
         url = f"sqlite:///{directory}/sync_pipeline.db"
         if request.param == "postgresql":
-            url = stack.enter_context(store_database(request.getfixturevalue("postgresql_server")))
+            url = stack.enter_context(request.getfixturevalue("store_server").store())
         store = Store.open(url)
         fill(store, [BLUE, RUBY], 7, sessions=1)
         store.close()

@@ -50,8 +50,7 @@ from workbench.fleet.teams import NOW, Team, fill
 from workbench.running.asked_pages import HOST, PORT, Pages
 from workbench.scale.copied import START, CopiedFleet
 from workbench.scale.copied import fill as fill_copies
-from workbench.servers.fixtures_store import store_database
-from workbench.servers.running import RunningServer
+from workbench.servers.fixtures_store import StoreServer
 from workbench.servers.statements import forgetting, planned
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
 
@@ -177,11 +176,11 @@ def test_numbers_of_other_rules_are_not_shown_and_are_made_anew_by_who_reviews(
 
 @pytest.mark.postgresql
 def test_the_same_on_postgresql(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql_server: RunningServer
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store_server: StoreServer
 ) -> None:
     _without_uneven(monkeypatch)
     monkeypatch.setattr(stored, "FEW", 0)
-    with store_database(postgresql_server) as url, filled(tmp_path, url) as made:
+    with store_server.store() as url, filled(tmp_path, url) as made:
         most = findings.MOST_AT_ONCE
         for by in ("rule", "instance", "tag"):
             monkeypatch.setattr(findings, "MOST_AT_ONCE", most)
@@ -595,7 +594,7 @@ def test_no_statement_goes_through_a_large_table(
     with ExitStack() as stack:
         url = f"sqlite:///{tmp_path}/sync_pipeline.db"
         if kind == "postgresql":
-            url = stack.enter_context(store_database(request.getfixturevalue("postgresql_server")))
+            url = stack.enter_context(request.getfixturevalue("store_server").store())
         store = Store.open(url)
         fill(store, (OTHER, OWN), 7, sessions=2)
         store.close()

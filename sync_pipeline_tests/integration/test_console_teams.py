@@ -30,8 +30,7 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.store_bench import DONE, FAILED, StoreBench
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
 from workbench.running.asked_pages import Answered, Pages
-from workbench.servers.fixtures_store import store_database
-from workbench.servers.running import RunningServer
+from workbench.servers.fixtures_store import StoreServer
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
 
 OWN = Team("blue", 3)
@@ -341,10 +340,10 @@ def test_what_is_of_another_team_is_answered_like_what_is_not_there(fleet: World
 
 
 @pytest.mark.postgresql
-def test_the_same_on_postgresql(tmp_path: Path, postgresql_server: RunningServer) -> None:
+def test_the_same_on_postgresql(tmp_path: Path, store_server: StoreServer) -> None:
     with (
-        store_database(postgresql_server) as two,
-        store_database(postgresql_server) as one,
+        store_server.store() as two,
+        store_server.store() as one,
         worlds(tmp_path, (two, one), 7) as made,
     ):
         # The same code; the statements are what differs.

@@ -349,6 +349,7 @@ def test_instances_are_logged_in_to_and_a_rejected_login_is_noted_nowhere(
 
 
 @pytest.mark.postgresql
+@pytest.mark.usefixtures("without_tables")
 def test_a_store_in_postgresql_is_as_it_was(
     command: Command, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

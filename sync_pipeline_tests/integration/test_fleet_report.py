@@ -8,6 +8,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -58,8 +59,7 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.command import Command, command_at
 from workbench.benches.store_bench import StoreBench, whole_snapshot
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
-from workbench.servers.fixtures_store import store_database
-from workbench.servers.running import RunningServer
+from workbench.servers.fixtures_store import STORES, MadeStore, StoreServer, a_store
 from workbench.servers.statements import counted
 
 SINCE = NOW - timedelta(minutes=65)
@@ -83,19 +83,33 @@ def tables_of(archive: bytes) -> dict[str, list[list[str]]]:
         }
 
 
+@pytest.fixture(scope="module", params=STORES)
+def made_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MadeStore]:
+    """A store with a generated fleet, of which each test has a copy."""
+    directory = tmp_path_factory.mktemp("fleet")
+    servers = request.getfixturevalue("store_server") if request.param == "postgresql" else None
+    with a_store(directory, servers) as made:
+        store = Store.open(made.url)
+        fill(store, (replace(OTHER, instances=5), OWN), 11, sessions=4)
+        store.close()
+        yield made
+
+
 @pytest.fixture
 def filled(
-    store_url: str,
+    made_store: MadeStore,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Command]:
     """The command on a generated fleet, in either store."""
-    store = Store.open(store_url)
-    fill(store, (replace(OTHER, instances=5), OWN), 11, sessions=4)
-    store.close()
-    monkeypatch.setenv("SYNC_PIPELINE_STORE_URL", store_url)
-    with command_at(tmp_path / "home", NOW, monkeypatch, capsys) as made:
+    with (
+        made_store.copied(tmp_path) as url,
+        command_at(tmp_path / "home", NOW, monkeypatch, capsys) as made,
+    ):
+        monkeypatch.setenv("SYNC_PIPELINE_STORE_URL", url)
         yield made
 
 
@@ -168,23 +182,36 @@ def test_administrators_are_those_of_the_commands(filled: Command, tmp_path: Pat
     assert seen > 2
 
 
-@pytest.fixture
-def two_stores(tmp_path: Path) -> Iterator[list[SyncDeps]]:
-    """A store of two teams, and one of the first of them alone."""
+@pytest.fixture(scope="module")
+def two_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[MadeStore]]:
+    """A store of two teams, and one of the first of them alone; each test has copies."""
     own = replace(OWN, instances=4, hostile=HOSTILE)
+    with ExitStack() as stack:
+        found = []
+        for teams in ((OTHER, own), (own,)):
+            made = stack.enter_context(a_store(tmp_path_factory.mktemp("teams")))
+            store = Store.open(made.url)
+            fill(store, teams, 7, sessions=4)
+            store.close()
+            found.append(made)
+        yield found
+
+
+@pytest.fixture
+def two_stores(two_made: list[MadeStore], tmp_path: Path) -> Iterator[list[SyncDeps]]:
+    """A store of two teams, and one of the first of them alone."""
     rules = tmp_path / "findings.yaml"
     rules.write_text(
         f'suppressions:\n  - {{rule: superuser, instance: "%{OTHER.word}%", '
         f'reason: "{OTHER.word} knows", until: 2026-01-01}}\n'
     )
-    found = []
-    for number, teams in enumerate(((OTHER, own), (own,))):
-        store = Store.open(f"sqlite:///{tmp_path}/{number}.db")
-        fill(store, teams, 7, sessions=4)
-        found.append(opened(store, tmp_path, findings_file=rules))
-    yield found
-    for deps in found:
-        deps.store.close()
+    with ExitStack() as stack:
+        found = []
+        for number, made in enumerate(two_made):
+            url = stack.enter_context(made.copied(tmp_path / str(number)))
+            store = stack.enter_context(closing(Store.open(url)))
+            found.append(opened(store, tmp_path, findings_file=rules))
+        yield found
 
 
 def test_a_team_s_report_tells_of_no_other_team(two_stores: list[SyncDeps]) -> None:
@@ -206,15 +233,15 @@ def test_a_team_s_report_tells_of_no_other_team(two_stores: list[SyncDeps]) -> N
 
 
 def test_a_team_s_report_on_postgresql_is_that_on_sqlite(
-    two_stores: list[SyncDeps], postgresql_server: RunningServer
+    tmp_path: Path, store_server: StoreServer
 ) -> None:
     selection = Selection(tags=(OWN.tag,))
-    with store_database(postgresql_server) as url:
+    with store_server.store() as url:
         store = Store.open(url)
         fill(store, (OTHER, replace(OWN, instances=4)), 7, sessions=4)
-        sqlite = Store.open("sqlite:///" + str(two_stores[0].settings.home / "plain.db"))
+        sqlite = Store.open(f"sqlite:///{tmp_path}/plain.db")
         fill(sqlite, (OTHER, replace(OWN, instances=4)), 7, sessions=4)
-        both = [opened(item, two_stores[0].settings.home) for item in (store, sqlite)]
+        both = [opened(item, tmp_path) for item in (store, sqlite)]
         pages = [
             rendered(fleet_report(deps, Asked(selection, SINCE)), ReportFormat.HTML, ENGLISH)
             for deps in both
@@ -455,15 +482,15 @@ def test_one_instance_that_is_damaged_costs_the_others_nothing(
 def test_changed_instances_take_as_many_statements_as_one(
     store: Store, tmp_path: Path, is_first: bool
 ) -> None:
-    """Those that are read together: three or thirty, first syncs and others."""
+    """Those that are read together: three or twelve, first syncs and others."""
     bench = StoreBench(store, NOW - timedelta(hours=8))
-    fleet = bench.fleet(*(f"i{number:02}" for number in range(30)))
+    fleet = bench.fleet(*(f"i{number:02}" for number in range(12)))
     deps = SyncDeps(store, NoSecrets(), Settings(home=tmp_path), lambda: NOW)
     asked = Asked(Selection(), NOW - timedelta(hours=9 if is_first else 7))
     for item in fleet:
         bench.apply(item, SUPER, ALICE)
     sent = []
-    for count, hours in ((3, 6), (30, 5)):
+    for count, hours in ((3, 6), (12, 5)):
         bench.now = NOW - timedelta(hours=hours)
         for item in fleet[:count]:
             bench.apply(item, SUPER, replace(ALICE, is_superuser=hours == 6, is_locked=hours == 5))
@@ -471,7 +498,7 @@ def test_changed_instances_take_as_many_statements_as_one(
         with counted(store) as statements:
             news = fleet_report(deps, asked).administrators
         assert len({spell.instance for spell in news.spells}) == 3
-        assert len(news.first_reads) == (30 if is_first else 0)
+        assert len(news.first_reads) == (12 if is_first else 0)
         sent.append(len(statements))
     assert sent[1] <= sent[0]
 

@@ -52,7 +52,6 @@ from sync_pipeline_tests.integration.test_console_teams import LIMITED, OTHER, O
 from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import NOW, fill
 from workbench.running.asked_pages import Pages
-from workbench.servers.fixtures_store import store_database
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
 from workbench.strategies.sizes import put_snapshots, snapshot_of
 
@@ -431,7 +430,7 @@ def test_what_a_part_is_read_by_is_an_index(
     with ExitStack() as stack:
         url = f"sqlite:///{tmp_path}/sync_pipeline.db"
         if kind == "postgresql":
-            url = stack.enter_context(store_database(request.getfixturevalue("postgresql_server")))
+            url = stack.enter_context(request.getfixturevalue("store_server").store())
         store = Store.open(url)
         stack.callback(store.close)
         fill(store, (OTHER, OWN), 5, sessions=1)

@@ -39,8 +39,7 @@ from sync_pipeline.workflows.answers.past import each_at
 from sync_pipeline.workflows.console.accounts import AccountAnswers
 from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.store_bench import START, StoreBench, an_account, minutes
-from workbench.servers.fixtures_store import store_database
-from workbench.servers.running import RunningServer
+from workbench.servers.fixtures_store import StoreServer
 from workbench.servers.statements import counted, planned
 from workbench.strategies.any_engine import NEWER, SHAPES
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
@@ -332,8 +331,8 @@ def test_one_that_is_of_another_engine_now_is_judged_as_what_it_was(past: Past) 
 
 
 @pytest.mark.postgresql
-def test_a_store_on_postgresql_answers_the_same(postgresql_server: RunningServer) -> None:
-    with store_database(postgresql_server) as url:
+def test_a_store_on_postgresql_answers_the_same(store_server: StoreServer) -> None:
+    with store_server.store() as url:
         past = Past(StoreBench(Store.open(url)))
         chance, item = random.Random(3), an_instance(past, EngineName.SQLSERVER)
         said = {}

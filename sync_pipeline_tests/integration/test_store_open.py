@@ -67,6 +67,7 @@ def test_the_newest_revision_is_the_one_that_alembic_finds() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [database.newest_revision()]
 
 
+@pytest.mark.usefixtures("without_tables")
 def test_processes_that_come_at_once_all_find_the_tables(store_url: str) -> None:
     commands = [
         subprocess.Popen([sys.executable, "-c", OPEN, store_url], stderr=subprocess.PIPE, text=True)

@@ -168,7 +168,7 @@ def opened(url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def old_store(store_url: str) -> str:
+def old_store(store_url: str, without_tables: None) -> str:
     """Make a store as revision 0009 left it: three instances that were synced twice."""
     database = Database(store_url)
     command.upgrade(config_of(database.engine), "0009")

@@ -7,6 +7,7 @@ what was first written, whatever happened to its database meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -32,10 +33,10 @@ from sqlalchemy import (
     null,
     select,
     union_all,
-    values,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.sql.selectable import CTE
+from sqlalchemy.sql.selectable import CTE, Values
+from sqlalchemy.sql.visitors import InternalTraversal
 
 from sync_pipeline.model.aggregation import AggregationRequest, Trend
 from sync_pipeline.model.period import PeriodType
@@ -96,6 +97,24 @@ def _statement(level: str, kind: PeriodType, count: int, dialect: str) -> Insert
         return _Builder(kind, count, dialect, source, target, keys).statement()
     source, target = instance_size_stats, instance_size_aggregations
     return _Builder(kind, count, dialect, source, target).statement()
+
+
+class _Rows(Values):
+    """The periods as VALUES. They are parameters, so that all of one count are one statement.
+
+    SQLAlchemy takes rows for what differs from statement to statement, and compiles each anew:
+    for one instance that took longer than to run it.
+    """
+
+    _traverse_internals = [  # noqa: RUF012 - SQLAlchemy's: what the statement's key is made of
+        *(item for item in Values._traverse_internals if item[0] != "_data"),  # noqa: SLF001
+        ("count", InternalTraversal.dp_plain_obj),
+    ]
+
+    def __init__(self, rows: Sequence[tuple[Column, ...]]) -> None:
+        columns = [column(name, Date) for name in PERIOD_COLUMNS[:3]]
+        super().__init__(*columns, column(PERIOD_COLUMNS[3], Integer), name="periods")
+        self._data, self.count = (rows,), len(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +197,7 @@ class _Builder:
             for number in range(self.count)
         ]
         if self.count > FEW_PERIODS:
-            columns = [column(name, Date) for name in PERIOD_COLUMNS[:3]]
-            table = values(*columns, column(PERIOD_COLUMNS[3], Integer), name="periods")
-            return table.data(rows).cte("periods")
-        # Unlike VALUES, this is compiled once and kept.
+            return _Rows(rows).cte("periods")
         selects = [
             select(*(item.label(name) for item, name in zip(row, PERIOD_COLUMNS, strict=True)))
             for row in rows

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, not_, select, update
+from sqlalchemy import Connection, bindparam, case, delete, not_, select, update
 
 from sync_pipeline.model.event import Event
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
@@ -16,7 +16,7 @@ from sync_pipeline.model.size import (
     MeasuredDay,
     MeasureName,
 )
-from sync_pipeline.store.database import Database, among, insert_rows
+from sync_pipeline.store.database import Database, among, among_named, insert_rows
 from sync_pipeline.store.events.rows import write_events
 from sync_pipeline.store.registry import note_connection
 from sync_pipeline.store.sessions.ends import RecordEnds
@@ -165,30 +165,31 @@ def _mark_databases(
         lost = [ids[day.instance_id, name] for name in day.inventory.vanished]
         gone.setdefault(seen_at, []).extend(lost)
     table = instance_databases
+    at = bindparam("at", type_=table.c.last_seen_at.type)
     # History may be written after later days: what was seen later stays as it is.
-    for seen_at, some in present.items():
-        is_older = table.c.last_seen_at > seen_at
-        values = {
-            "first_seen_at": case(
-                (table.c.first_seen_at > seen_at, seen_at), else_=table.c.first_seen_at
-            ),
-            "last_seen_at": case((is_older, table.c.last_seen_at), else_=seen_at),
-            "is_active": case((is_older, table.c.is_active), else_=True),
-            "deleted_at": case((is_older, table.c.deleted_at), else_=None),
-        }
-        _update(connection, some, values)
-    for seen_at, some in gone.items():
-        is_older = table.c.last_seen_at > seen_at
-        values = {
-            "is_active": case((is_older, table.c.is_active), else_=False),
-            "deleted_at": case((is_older, table.c.deleted_at), else_=seen_at),
-        }
-        _update(connection, some, values)
+    is_older = table.c.last_seen_at > at
+    values = {
+        "first_seen_at": case((table.c.first_seen_at > at, at), else_=table.c.first_seen_at),
+        "last_seen_at": case((is_older, table.c.last_seen_at), else_=at),
+        "is_active": case((is_older, table.c.is_active), else_=True),
+        "deleted_at": case((is_older, table.c.deleted_at), else_=None),
+    }
+    _update(connection, present, values)
+    values = {
+        "is_active": case((is_older, table.c.is_active), else_=False),
+        "deleted_at": case((is_older, table.c.deleted_at), else_=at),
+    }
+    _update(connection, gone, values)
 
 
-def _update(connection: Connection, ids: Sequence[int], values: Mapping[str, Any]) -> None:
-    statement = update(instance_databases).where(among(connection, instance_databases.c.id, ids))
-    connection.execute(statement.values(values))
+def _update(
+    connection: Connection, wanted: Mapping[datetime, Sequence[int]], values: Mapping[str, Any]
+) -> None:
+    """Change databases, by the moment: one statement, which is built and compiled once."""
+    rows = [{"some": some, "at": at} for at, some in wanted.items() if some]
+    if rows:
+        chosen = among_named(connection.dialect.name, instance_databases.c.id, "some")
+        connection.execute(update(instance_databases).where(chosen).values(values), rows)
 
 
 def _database_ids(
@@ -207,14 +208,11 @@ def _replace(connection: Connection, days: Sequence[MeasuredDay]) -> None:
     by_date: dict[date, list[int]] = {}
     for day in days:
         by_date.setdefault(day.collected_date, []).append(day.instance_id)
-    for collected, instance_ids in by_date.items():
-        for table in DAILY_TABLES:
-            connection.execute(
-                delete(table).where(
-                    table.c.collected_date == collected,
-                    among(connection, table.c.instance_id, instance_ids),
-                )
-            )
+    rows = [{"day": day, "some": instance_ids} for day, instance_ids in by_date.items()]
+    for table in DAILY_TABLES if rows else ():
+        is_of_day = table.c.collected_date == bindparam("day", type_=table.c.collected_date.type)
+        chosen = among_named(connection.dialect.name, table.c.instance_id, "some")
+        connection.execute(delete(table).where(is_of_day, chosen), rows)
 
 
 def _values(measures: Mapping[MeasureName, Measure]) -> dict[str, Any]:
