@@ -19,5 +19,6 @@ lock:
 	uv export --frozen --no-emit-project --no-default-groups --extra kubernetes --output-file requirements/kubernetes.txt --quiet
 	uv export --frozen --no-emit-project --no-default-groups --extra vault --extra aws --extra azure --extra gcp --output-file requirements/secrets.txt --quiet
 	uv export --frozen --no-emit-project --only-group build --output-file requirements/build.txt --quiet
+	uv export --frozen --no-emit-project --only-group installer --output-file requirements/installer.txt --quiet
 	uv export --frozen --no-emit-project --no-default-groups --group demo --output-file requirements/demo.txt --quiet
 	uv export --frozen --no-emit-project --no-default-groups --group demo --group dev --output-file requirements/dev.txt --quiet

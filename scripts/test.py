@@ -20,11 +20,12 @@ HALVES = (("unit", "integration"), ("contract", "browser", "faults", "orchestrat
 
 
 def compile_tests() -> list[subprocess.Popen[bytes]]:
-    """Begin to collect the tests, by which each is compiled once, and what they import.
+    """Begin to import the tests, by which each is compiled once, and what they import.
 
     In a fresh clone each worker would do it, for fifteen seconds. What is wrong is told by the run.
     """
-    collect = (PYTHON, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider")
+    alone = ("-p", "no:cacheprovider", "-p", "sync_pipeline_tests.compiled")
+    collect = (PYTHON, "-m", "pytest", "--collect-only", "-qq", *alone)
     quiet = subprocess.DEVNULL
     return [
         subprocess.Popen(

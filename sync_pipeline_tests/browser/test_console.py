@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.aggregation import AggregationRequest
@@ -30,7 +30,6 @@ from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.console.tokens import add_token
 from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import HOSTILE, Team, fill
-from workbench.running.programs import chromium
 from workbench.servers.running import free_port
 from workbench.strategies.sizes import put_snapshots, snapshot_of
 
@@ -109,14 +108,6 @@ def _await(address: str, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise AssertionError("the console did not start")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield made
-        made.close()
 
 
 def opened(browser: Browser, served: Served, *, has_script: bool = True, width: int = 1280) -> Page:

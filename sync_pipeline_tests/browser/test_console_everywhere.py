@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
@@ -24,7 +24,6 @@ from sync_pipeline.web.resources.every import RESOURCES
 from sync_pipeline.web.serve import reading
 from workbench.benches.failing_syncs import sync_in_vain
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
-from workbench.running.programs import chromium
 from workbench.running.served_console import ServedConsole, served_console
 
 pytestmark = pytest.mark.browser
@@ -44,19 +43,55 @@ RUN_AXE = """async () => {
     return found.violations.map(
         (rule) => [rule.impact, rule.id, rule.nodes.map((node) => node.html.slice(0, 200))]);
 }"""
+# A colour is judged once where it stands on the same ground: that takes most of the time of axe.
+# What a text of one character, a control or its label is like is judged each time, as axe has
+# exceptions for them; and so is what is laid over another thing.
+LOOKS = """() => {
+    const grounds = new Map(), looks = new Set();
+    const ground = (item) => {
+        if (!item) return "";
+        if (!grounds.has(item)) {
+            const style = getComputedStyle(item), under = ground(item.parentElement);
+            const own = [style.backgroundColor, style.backgroundImage, style.opacity, style.filter,
+                style.mixBlendMode, style.position === "static" ? "" : grounds.size].join();
+            const isClear = own === "rgba(0, 0, 0, 0),none,1,none,normal,";
+            grounds.set(item, isClear ? under : `${under}|${own}`);
+        }
+        return grounds.get(item);
+    };
+    const seen = {opacityProperty: true, visibilityProperty: true};
+    for (const item of document.body.querySelectorAll("*")) {
+        const parts = [...item.childNodes].filter((part) => part.nodeType === Node.TEXT_NODE);
+        const isText = parts.map((part) => part.data.trim()).join("").length > 1;
+        const isExcepted = item.closest("label, button, select, [disabled], [aria-disabled]");
+        if (!isText || isExcepted || !item.checkVisibility(seen)) continue;
+        const style = getComputedStyle(item);
+        const look = [item.tagName, ground(item), style.color, style.fontSize, style.fontWeight,
+            style.textShadow].join();
+        if (looks.has(look)) item.dataset.again = "";
+        looks.add(look);
+    }
+    axe.configure({rules: [{id: "color-contrast", selector: ":not([data-again])"}]});
+    return looks.size;
+}"""
 # What a person can act on, in the order in which it stands; of closed details, the summary.
+# At each key it is noted where one is: what is outlined, and in sight, has settled by then.
 STOPS = """() => {
     const wanted = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']";
-    window.stops = [...document.querySelectorAll(wanted)].filter((item) =>
+    const stops = [...document.querySelectorAll(wanted)].filter((item) =>
         item.checkVisibility({visibilityProperty: true}) && !item.disabled);
-    return window.stops.length;
-}"""
-FOCUSED = """() => {
-    const item = document.activeElement, style = getComputedStyle(item);
-    const box = item.getBoundingClientRect();
-    const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
-    const seen = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
-    return [window.stops.indexOf(item), ring && seen, item.outerHTML.slice(0, 120)];
+    const where = () => {
+        const item = document.activeElement, style = getComputedStyle(item);
+        const box = item.getBoundingClientRect();
+        const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+        const seen = box.bottom > 0 && box.top < innerHeight
+            && box.right > 0 && box.left < innerWidth;
+        return [stops.indexOf(item), ring && seen, item.outerHTML.slice(0, 120)];
+    };
+    window.steps = [];
+    addEventListener("keydown", () => { window.steps.push(where()); }, true);
+    window.first = stops[0];
+    return stops.length;
 }"""
 
 
@@ -94,7 +129,7 @@ class Looked:
 
 
 @pytest.fixture(scope="module")
-def looked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
+def looked(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
     with ExitStack() as stack:
         homes = tmp_path_factory.mktemp("full"), tmp_path_factory.mktemp("empty")
         for home in homes:
@@ -105,9 +140,6 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
                 sync_in_vain(store, home, ABSENT, NOW)
             store.close()
         served = [stack.enter_context(served_console(home, lambda: NOW)) for home in homes]
-        playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        stack.callback(browser.close)
         yield Looked(browser, served[0], served[1], homes[0])
 
 
@@ -119,6 +151,7 @@ def axe() -> str:
 def severe(page: Page) -> list[Any]:
     """Return the faults that keep people from using a page, by axe-core."""
     page.evaluate(axe())
+    assert page.evaluate(LOOKS) > 0
     return [fault for fault in page.evaluate(RUN_AXE) if fault[0] in SEVERE]
 
 
@@ -156,24 +189,38 @@ def test_every_page_is_for_everybody(
     assert [text for text in looked.told if not any(word in text for word in known)] == []
 
 
+def steps(page: Page, count: int) -> list[tuple[int, bool, str]]:
+    """Go from stop to stop, as far as the first one again or out of the page.
+
+    Return of each step its stop, whether one sees where one is, and its HTML.
+    """
+    found: list[tuple[int, bool, str]] = []
+    while len(found) < count + 40:
+        # One more than there are tells where the last one leads; what scrolls is a stop too.
+        for _ in range(max(count - len(found), 0) + 2):
+            page.keyboard.press("Tab")
+        found = page.evaluate("window.steps")[1:]
+        ends = (number for number, step in enumerate(found) if is_end(number, step))
+        if (end := next(ends, None)) is not None:
+            return found[:end]
+    return found
+
+
+def is_end(number: int, step: tuple[int, bool, str]) -> bool:
+    return step[2].startswith("<body") or (number > 0 and step[0] == 0)
+
+
 def test_every_page_is_used_by_keyboard_alone(looked: Looked) -> None:
     """Each link and control in the order in which it stands, and where one is can be seen."""
     page = looked.opened(DESKTOP, "light", "en")
     for path in looked.full.pages.values():
         page.goto(looked.full.address + few(path))
         count = page.evaluate(STOPS)
-        reached: list[int] = []
-        for _ in range(count + 40):
-            page.keyboard.press("Tab")
-            number, is_seen, html = page.evaluate(FOCUSED)
-            if html.startswith("<body") or (reached and number == 0):
-                break  # from the last one to the first
-            assert is_seen, (path, html)
-            # What scrolls is a stop of the browser's own.
-            reached += [number] if number >= 0 else []
-        assert reached == list(range(count)), path
-        page.goto(f"{looked.full.address}{path}")
-        page.keyboard.press("Tab")
+        found = steps(page, count)
+        assert [html for _, is_seen, html in found if not is_seen] == [], path
+        # What scrolls is a stop of the browser's own.
+        assert [number for number, *_ in found if number >= 0] == list(range(count)), path
+        page.evaluate("window.first.focus()")
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "content", "the way past the pages"
     page.context.close()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 from sync_pipeline.aggregate.fleet import FleetTotals, gaps
 from sync_pipeline.aggregate.trend import growth
@@ -39,7 +38,6 @@ from sync_pipeline.report.html import render_html
 from sync_pipeline.report.mail_text import mail_subject, mail_text
 from sync_pipeline.report.texts import ReportTexts
 from sync_pipeline.settings import SmtpTls
-from workbench.running.programs import chromium
 from workbench.servers.inboxes import mail_inbox
 
 UNTIL = date(2026, 11, 24)
@@ -157,14 +155,6 @@ def report(tmp_path: Path) -> Path:
     path = tmp_path / "report.html"
     path.write_text(render_html(made_report()))
     return path
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Seen:

@@ -16,14 +16,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.session import SessionStatus
 from sync_pipeline_tests.orchestration.test_backfill import history
 from sync_pipeline_tests.orchestration.test_ui import SELECTOR, launch_of, runs
 from workbench.benches.store_bench import StoreBench
-from workbench.running.programs import chromium
 from workbench.running.system import (
     Fleet,
     System,
@@ -69,13 +68,11 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 800})
-        page.set_default_timeout(60 * SECONDS)
-        yield page
-        browser.close()
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1400, "height": 800})
+    page.set_default_timeout(60 * SECONDS)
+    yield page
+    page.close()
 
 
 @pytest.mark.browser

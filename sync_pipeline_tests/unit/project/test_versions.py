@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from itertools import chain
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -83,33 +83,73 @@ def test_a_machine_without_root_is_told_in_one_sentence_what_is_lost(
         assert f"{package} (lost: {environment.LOST[package]})" in said
 
 
-@pytest.mark.parametrize("requirements", ["demo.txt", "dev.txt"])
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_each_requirement_is_in_one_part_with_its_hashes(
-    environment: ModuleType, requirements: str, count: int
-) -> None:
-    lock = (ROOT / "requirements" / requirements).read_text()
-    parts = environment.parts_of(lock, count)
-    assert len(parts) == count
-    assert "".join(parts).count("--hash=") == lock.count("--hash=")
-    named = [re.findall(r"^(\S+==\S+).* \\$", text, re.MULTILINE) for text in (lock, *parts)]
-    assert sorted(chain(*named[1:])) == sorted(named[0])
-    assert all(re.match(r"\S+==\S+", part) for part in parts)
+@dataclass
+class Installers:
+    """Programs that note what they are told, in the place of pip and uv, which have own tests."""
+
+    directory: Path
+
+    def made(self, name: str, *, fails: bool = False, says: str = "") -> Path:
+        program = self.directory / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        lines = ["#!/bin/sh", f'echo {name} "$UV_DEFAULT_INDEX" "$@" >>{self.directory}/told']
+        program.write_text("\n".join([*lines, f"cat <<E\n{says}\nE", f"exit {int(fails)}", ""]))
+        program.chmod(0o755)
+        return program
+
+    @property
+    def told(self) -> list[str]:
+        return (self.directory / "told").read_text().splitlines()
 
 
-def test_every_part_is_installed_and_one_that_fails_ends_the_program(
+@pytest.fixture
+def installers(
     environment: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Installers:
+    made = Installers(tmp_path)
+    monkeypatch.setattr(environment, "VENV", tmp_path)
+    monkeypatch.setattr(environment, "PIP", (str(made.made("python")),))
+    return made
+
+
+def test_what_is_locked_is_installed_by_its_hashes_and_then_the_project(
+    environment: ModuleType, installers: Installers
 ) -> None:
-    """A program that notes what it is told stands in for Python: pip has its own tests."""
-    lock = tmp_path / "lock.txt"
-    lock.write_text("# by hand\na==1 \\\n    --hash=sha256:1\n    # via b\nb==2 \\\n    --hash=x\n")
-    python = tmp_path / "python"
-    python.write_text(
-        f'#!/bin/sh\nfor last; do :; done\ncat "$last" >"$(mktemp -p {tmp_path} said.XXX)"\n'
+    installers.made("uv")
+    environment.install(Path("lock.txt"))
+    _, by_pip, locked, project = installers.told
+    assert by_pip.endswith(
+        f"--no-deps --require-hashes --requirement {ROOT}/requirements/installer.txt"
     )
-    python.chmod(0o755)
-    monkeypatch.setattr(environment, "PYTHON", python)
+    assert locked.startswith("uv ")
+    assert locked.endswith("--no-deps --require-hashes --requirement lock.txt")
+    assert f"--build-constraints {ROOT}/requirements/build.txt --editable {ROOT}" in project
+
+
+def test_pip_installs_what_uv_could_not_and_ends_the_program_where_it_fails(
+    environment: ModuleType, installers: Installers
+) -> None:
+    installers.made("uv", fails=True)
+    environment.install(Path("lock.txt"))
+    *_, locked, project = installers.told
+    assert locked.startswith("python ")
+    assert locked.endswith("--no-deps --require-hashes --requirement lock.txt")
+    assert project.endswith(f"--no-deps --editable {ROOT}")
+    installers.made("python", fails=True)
     with pytest.raises(SystemExit):
-        environment.install(lock)  # the project is no file: the last of them fails
-    said = sorted(path.read_text() for path in tmp_path.glob("said.*"))
-    assert said == ["", "a==1 \\\n    --hash=sha256:1\n    # via b\n", "b==2 \\\n    --hash=x\n"]
+        environment.install(Path("lock.txt"))
+
+
+def test_uv_asks_the_index_that_pip_was_told_of(
+    environment: ModuleType, installers: Installers
+) -> None:
+    installers.made("uv")
+    files = ["global.cert='c'", "global.extra-index-url='more'", "global.index-url='a file'"]
+    for lines, index in (
+        (files[:2], ""),
+        (files, "a file"),
+        ([":env:.index-url='x'", *files], "x"),
+    ):
+        installers.made("python", says="\n".join(lines))
+        environment.install(Path("lock.txt"))
+        assert installers.told[-1].startswith(f"uv {index} pip install")
