@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,14 +103,34 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     return seen
 
 
+SETTINGS = {"retry_base_seconds": 0.05, "retry_limit": 1, "aggregation_wait_seconds": 0}
+
+
+@pytest.fixture(scope="module")
+def made(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_server: RunningServer
+) -> Callable[[date], Path]:
+    """Homes with instances and sizes until a day: tests have copies, for to write them is dear."""
+
+    @cache
+    def home_of(day: date) -> Path:
+        home = tmp_path_factory.mktemp("made")
+        with in_environment(environment_of(home, **SETTINGS)):
+            fleet = Fleet(home)
+            for name in ("one", "ein Name mit Ü", "数据库"):
+                added = fleet.add(name, postgresql_server)
+                put_history(fleet.store, added.id, history(day - timedelta(days=200), day))
+            fleet.store.close()
+        return home
+
+    return home_of
+
+
 @pytest.fixture
-def fleet(tmp_path: Path, postgresql_server: RunningServer) -> Iterator[Fleet]:
-    settings = {"retry_base_seconds": 0.05, "retry_limit": 1, "aggregation_wait_seconds": 0}
-    with in_environment(environment_of(tmp_path, **settings)):
+def fleet(tmp_path: Path, made: Callable[[date], Path]) -> Iterator[Fleet]:
+    shutil.copytree(made(today()), tmp_path, dirs_exist_ok=True)
+    with in_environment(environment_of(tmp_path, **SETTINGS)):
         fleet = Fleet(tmp_path)
-        for name in ("one", "ein Name mit Ü", "数据库"):
-            added = fleet.add(name, postgresql_server)
-            put_history(fleet.store, added.id, history(today() - timedelta(days=200), today()))
         yield fleet
         fleet.store.close()
 
