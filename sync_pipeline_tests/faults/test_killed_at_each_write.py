@@ -10,10 +10,10 @@ import importlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +49,13 @@ from sync_pipeline_tests.orchestration.test_backfill import history as days
 from workbench.fleet.worker import create_run
 from workbench.running.system import Fleet, environment_of, in_environment
 from workbench.servers.running import RunningServer
-from workbench.strategies.sizes import put_history
+from workbench.strategies.sizes import put_history, today
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("real_migrations")]
 
 INSTANCES = 3
 NAMES = {f"m{number}" for number in range(INSTANCES)}
 SETTINGS = {"executor": "in_process", "retry_limit": 0}
-TODAY = datetime.now(UTC).date()
-RANGE = {
-    "period": "week",
-    "first": (TODAY - timedelta(days=21)).isoformat(),
-    "last": (TODAY - timedelta(days=14)).isoformat(),
-}
 ONE_OF = 4
 """Of the moments of a run that continues another one so many times fewer are tried."""
 MOST_CONTINUED = 2
@@ -134,11 +128,17 @@ def home(tmp_path: Path, mariadb_server: RunningServer) -> Iterator[Path]:
         fleet = Fleet(home)
         for name in NAMES:
             added = fleet.add(name, mariadb_server)
-            put_history(fleet.store, added.id, days(TODAY - timedelta(days=30), TODAY))
+            put_history(fleet.store, added.id, days(today() - timedelta(days=30), today()))
         fleet.store.close()
         load_definitions()
         yield home
     load_definitions()
+
+
+def past_weeks() -> dict[str, Any]:
+    """Return what asks for the sums of weeks that are over."""
+    first, last = (today() - timedelta(days=count) for count in (21, 14))
+    return {"period": "week", "first": first.isoformat(), "last": last.isoformat()}
 
 
 def load_definitions() -> None:
@@ -176,10 +176,14 @@ def test_what_was_asked_for_is_done_at_whichever_write_the_run_is_killed(
         dead(world, late, run.run_id, run.run_id, deeper=False)
 
 
-@pytest.mark.parametrize(("job", "config"), [("capacity_sync", {}), ("backfill_sizes", RANGE)])
-def test_so_it_is_with_every_job(home: Path, world: World, config: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("job", "asked"), [("capacity_sync", dict), ("backfill_sizes", past_weeks)]
+)
+def test_so_it_is_with_every_job(
+    home: Path, world: World, asked: Callable[[], dict[str, Any]]
+) -> None:
     """What kills and continues them is the same, so a few moments show it, and the last one."""
-    run, moments = first_run(home, world, config)
+    run, moments = first_run(home, world, asked())
     for moment in moments[-1::-12]:
         dead(world, moment, run.run_id, run.run_id, deeper=False)
     assert world.refused

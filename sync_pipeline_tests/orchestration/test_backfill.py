@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -29,15 +30,12 @@ from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.store.store import Store
 from workbench.benches.store_bench import StoreBench
 from workbench.running.system import System, quick_up, running_system, selector, wait_for
-from workbench.strategies.sizes import Day, History, put_history
+from workbench.strategies.sizes import Day, History, put_history, today
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
 
 COMMAND = (sys.executable, "-m", "sync_pipeline.cli.main")
 NEVER = "0 0 1 1 *"
-TODAY = datetime.now(UTC).date()
-LAST_MONTH = Period.of(PeriodType.MONTH, TODAY).previous
-LAST_QUARTER = Period.of(PeriodType.QUARTER, TODAY).previous
 BACKFILL = """
 mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
   __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }
@@ -70,7 +68,18 @@ def back(period: Period, count: int) -> PeriodRange:
 
 LATE = 200
 """The day of a history on which another database comes, and one vanishes."""
-MONTHS, QUARTERS = back(LAST_MONTH, 2), back(LAST_QUARTER, 2)
+
+
+@cache
+def past_months() -> PeriodRange:
+    """Return two whole months: kept, because tests compare what the same ones gave."""
+    return back(Period.of(PeriodType.MONTH, today()).previous, 2)
+
+
+@cache
+def past_quarters() -> PeriodRange:
+    """Return two whole quarters: kept as the months are."""
+    return back(Period.of(PeriodType.QUARTER, today()).previous, 2)
 
 
 def history(first: date, last: date) -> History:
@@ -95,9 +104,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         bench = StoreBench(system.fleet.store, datetime.now(UTC))
         here, gone = bench.fleet("here", "gone")
         # The change of databases is in a quarter, and in both ranges one instance goes.
-        start = QUARTERS.start - timedelta(days=LATE - 45)
-        put_history(bench.store, here.id, history(start, TODAY))
-        put_history(bench.store, gone.id, history(start, MONTHS.start + timedelta(days=20)))
+        start = past_quarters().start - timedelta(days=LATE - 45)
+        put_history(bench.store, here.id, history(start, today()))
+        put_history(bench.store, gone.id, history(start, past_months().start + timedelta(days=20)))
         bench.store.registry.delete_instance("gone", datetime.now(UTC))
         yield system
 
@@ -117,7 +126,7 @@ def rows_of(store: Store, *ranges: PeriodRange) -> list[dict[str, Any]]:
 
 
 def rows(system: System) -> list[dict[str, Any]]:
-    return rows_of(system.fleet.store, MONTHS, QUARTERS)
+    return rows_of(system.fleet.store, past_months(), past_quarters())
 
 
 def materialized(system: System, kind: PeriodType) -> set[str]:
@@ -166,8 +175,8 @@ def in_one_run(system: System) -> list[dict[str, Any]]:
     Our command starts the first, for seven seconds of CPU; its job is what matters here, so the
     other one is started from the launchpad, with the configuration that the command gives.
     """
-    ours(system, MONTHS)
-    first, last = (day.isoformat() for day in (QUARTERS.start, QUARTERS.last.start))
+    ours(system, past_months())
+    first, last = (day.isoformat() for day in (past_quarters().start, past_quarters().last.start))
     run_id = system.launch(job=BACKFILL_SIZES, period="quarter", first=first, last=last)
     assert system.ended_run(run_id) == "SUCCESS"
     return rows(system)
@@ -194,9 +203,9 @@ def wait_for_runs(system: System, job: str, count: int) -> list[Session]:
 def test_one_run_computes_the_whole_range(system: System, in_one_run: list[dict[str, Any]]) -> None:
     found = in_one_run
     months = {item["period_start"] for item in found if item["period_type"] == "month"}
-    assert months == {item.start for item in MONTHS}
+    assert months == {item.start for item in past_months()}
     quarters = {item["period_start"] for item in found if item["period_type"] == "quarter"}
-    assert quarters == {item.start for item in QUARTERS}
+    assert quarters == {item.start for item in past_quarters()}
     assert {item["instance"] for item in found} == {"here", "gone"}
     assert {item["database"] for item in found} == {"", "app", "early", "late"}
     sessions = runs_of(system, BACKFILL_SIZES)
@@ -204,8 +213,8 @@ def test_one_run_computes_the_whole_range(system: System, in_one_run: list[dict[
     assert {item.sync_type for item in sessions} == {SyncType.BACKFILL}
     assert {(item.total, item.successful) for item in sessions} == {(2, 2)}
     # Dagster's pages show it, that of the job too, because it is the job of an asset.
-    assert materialized(system, PeriodType.MONTH) == keys(*MONTHS)
-    assert materialized(system, PeriodType.QUARTER) == keys(*QUARTERS)
+    assert materialized(system, PeriodType.MONTH) == keys(*past_months())
+    assert materialized(system, PeriodType.QUARTER) == keys(*past_quarters())
     for kind in PeriodType:
         asked = selector(f"aggregate_{kind}")
         asked["pipelineName"] = asked.pop("jobName")
@@ -216,19 +225,19 @@ def test_the_page_shows_what_was_computed_without_dagster(
     system: System, in_one_run: list[dict[str, Any]]
 ) -> None:
     """As before there were events: the next run that aggregates lets Dagster be told."""
-    earlier = MONTHS.first.previous
+    earlier = past_months().first.previous
     request = AggregationRequest(
         tuple(item.id for item in system.fleet.store.registry.select_ever(Selection())),
         PeriodRange(earlier, earlier),
-        TODAY,
+        today(),
         5.0,
         datetime.now(UTC),
     )
     system.fleet.store.aggregations.compute([request])
-    ours(system, PeriodRange(MONTHS.last, MONTHS.last))
+    ours(system, PeriodRange(past_months().last, past_months().last))
 
     def is_shown() -> bool:
-        return materialized(system, PeriodType.MONTH) == keys(earlier, *MONTHS)
+        return materialized(system, PeriodType.MONTH) == keys(earlier, *past_months())
 
     wait_for(is_shown, 90, "the partition on the page")
 
@@ -237,7 +246,7 @@ def test_the_ui_gives_the_same(system: System, in_one_run: list[dict[str, Any]])
     """From the page of the job: it is that of an asset, so that a range is one run there, too."""
     forget(system.fleet.settings)
     identifiers = []
-    for periods in (MONTHS, QUARTERS):
+    for periods in (past_months(), past_quarters()):
         selector = {
             "partitionSetName": f"aggregate_{periods.type}_partition_set",
             "repositorySelector": {
@@ -250,7 +259,7 @@ def test_the_ui_gives_the_same(system: System, in_one_run: list[dict[str, Any]])
         answer = system.graphql(BACKFILL, params=params)["launchPartitionBackfill"]
         assert answer["__typename"] == "LaunchBackfillSuccess", answer
         identifiers.append(answer["backfillId"])
-    for periods in (MONTHS, QUARTERS):
+    for periods in (past_months(), past_quarters()):
         (found,) = wait_for_runs(system, f"aggregate_{periods.type}", 1)
         assert found.partition_key == f"{periods.start}...{periods.last.start}"
         assert found.sync_type is SyncType.BACKFILL
@@ -269,14 +278,14 @@ def test_a_range_of_the_asset_is_one_run_and_gives_the_same(
 ) -> None:
     """Each from the page of its asset."""
     forget(system.fleet.settings)
-    for periods in (MONTHS, QUARTERS):
+    for periods in (past_months(), past_quarters()):
         params = {
             "assetSelection": [{"path": ["fleet_aggregations", str(periods.type)]}],
             "partitionNames": [item.start.isoformat() for item in periods],
         }
         answer = system.graphql(BACKFILL, params=params)["launchPartitionBackfill"]
         assert answer["__typename"] == "LaunchBackfillSuccess", answer
-    for periods in (MONTHS, QUARTERS):
+    for periods in (past_months(), past_quarters()):
         (session,) = wait_for_runs(system, f"fleet_aggregations/{periods.type}", 1)
         assert session.sync_type is SyncType.BACKFILL
         assert session.partition_key == f"{periods.start}...{periods.last.start}"
@@ -300,7 +309,7 @@ def test_dagsters_command_gives_the_same(system: System, in_one_run: list[dict[s
     done = subprocess.run(
         [sys.executable, "-m", "dagster", "job", "backfill", "--noprompt",
          "-j", "aggregate_month", "-w", "workspace.yaml",
-         "--from", str(MONTHS.start), "--to", str(MONTHS.last.start)],
+         "--from", str(past_months().start), "--to", str(past_months().last.start)],
         cwd=project_root(), env=root, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,6 @@ from workbench.running.system import Fleet, environment_of, in_environment
 from workbench.strategies.sizes import noon, put_history, today
 
 MONTH = PeriodType.MONTH
-MONTHS = back(Period.of(MONTH, today()).previous, 3)
-"""Whole ones: they stay past, whatever day comes."""
 BROKEN = ConfigurationError("Broken by a test.")
 KILLED = """
 import os, signal
@@ -58,13 +57,19 @@ with open_instance() as instance:
 """
 
 
+@cache
+def past_months() -> PeriodRange:
+    """Return three whole months: kept, because they stay past, whatever day comes."""
+    return back(Period.of(MONTH, today()).previous, 3)
+
+
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
     """Two instances with sizes since long before the periods."""
     settings = {"retry_base_seconds": 0.05, "retry_limit": 0, "aggregation_wait_seconds": 0}
     with in_environment(environment_of(tmp_path, **settings)):
         fleet = Fleet(tmp_path)
-        start = MONTHS.needs_from
+        start = past_months().needs_from
         for item in StoreBench(fleet.store, datetime.now(UTC)).fleet("one", "two"):
             put_history(fleet.store, item.id, history(start, today()))
         yield fleet
@@ -121,8 +126,8 @@ def compute(fleet: Fleet, periods: PeriodRange, *names: str) -> None:
 
 
 def test_a_backfill_by_our_command_is_one_event_a_period(instance: DagsterInstance) -> None:
-    assert in_a_range(instance, MONTHS)
-    assert events(instance) == dict.fromkeys(keys(MONTHS), 1)
+    assert in_a_range(instance, past_months())
+    assert events(instance) == dict.fromkeys(keys(past_months()), 1)
     (event,) = instance.fetch_materializations(fleet_key(MONTH), 1).records
     assert event.asset_materialization is not None
     shown = event.asset_materialization.metadata
@@ -131,18 +136,18 @@ def test_a_backfill_by_our_command_is_one_event_a_period(instance: DagsterInstan
 
 
 def test_each_partition_of_the_job_is_one_event(instance: DagsterInstance) -> None:
-    for period in MONTHS:
+    for period in past_months():
         assert run(instance, "aggregate_month", period.start.isoformat())
-    assert events(instance) == dict.fromkeys(keys(MONTHS), 1)
+    assert events(instance) == dict.fromkeys(keys(past_months()), 1)
 
 
 def test_a_range_of_the_job_is_one_event_a_period(instance: DagsterInstance) -> None:
     tags = {
-        "dagster/asset_partition_range_start": MONTHS.start.isoformat(),
-        "dagster/asset_partition_range_end": MONTHS.last.start.isoformat(),
+        "dagster/asset_partition_range_start": past_months().start.isoformat(),
+        "dagster/asset_partition_range_end": past_months().last.start.isoformat(),
     }
     assert run(instance, "aggregate_month", tags=tags)
-    assert events(instance) == dict.fromkeys(keys(MONTHS), 1)
+    assert events(instance) == dict.fromkeys(keys(past_months()), 1)
     (planned,) = instance.get_runs(RunsFilter(job_name="aggregate_month"))
     assert planned.status is DagsterRunStatus.SUCCESS
 
@@ -161,15 +166,15 @@ def test_the_daily_run_is_one_event_for_each_period_that_is_due(instance: Dagste
 def test_many_instances_leave_no_event_more(fleet: Fleet, instance: DagsterInstance) -> None:
     more = [f"more {number}" for number in range(20)]
     for item in StoreBench(fleet.store, datetime.now(UTC)).fleet(*more):
-        put_history(fleet.store, item.id, history(MONTHS.start, today()))
-    assert in_a_range(instance, MONTHS)
-    assert events(instance) == dict.fromkeys(keys(MONTHS), 1)
+        put_history(fleet.store, item.id, history(past_months().start, today()))
+    assert in_a_range(instance, past_months())
+    assert events(instance) == dict.fromkeys(keys(past_months()), 1)
 
 
 def test_a_period_again_is_an_event_more_and_no_partition_more(instance: DagsterInstance) -> None:
-    assert in_a_range(instance, MONTHS)
-    assert in_a_range(instance, PeriodRange(MONTHS.last, MONTHS.last))
-    expected = dict.fromkeys(keys(MONTHS), 1) | {MONTHS.last.start.isoformat(): 2}
+    assert in_a_range(instance, past_months())
+    assert in_a_range(instance, PeriodRange(past_months().last, past_months().last))
+    expected = dict.fromkeys(keys(past_months()), 1) | {past_months().last.start.isoformat(): 2}
     assert events(instance) == expected
 
 
@@ -177,11 +182,11 @@ def test_a_period_of_which_an_instance_is_left_out_is_missing(
     fleet: Fleet, instance: DagsterInstance
 ) -> None:
     """Whoever chose some instances only; the rest later makes it whole."""
-    assert in_a_range(instance, MONTHS, instances=["one"])
-    assert run(instance, "aggregate_month", MONTHS.start.isoformat(), instances=["one"])
+    assert in_a_range(instance, past_months(), instances=["one"])
+    assert run(instance, "aggregate_month", past_months().start.isoformat(), instances=["one"])
     assert not events(instance)
-    assert in_a_range(instance, MONTHS, instances=["two"])
-    assert events(instance) == dict.fromkeys(keys(MONTHS), 1)
+    assert in_a_range(instance, past_months(), instances=["two"])
+    assert events(instance) == dict.fromkeys(keys(past_months()), 1)
 
 
 def test_a_run_in_which_an_instance_failed_leaves_its_periods_missing(
@@ -195,7 +200,7 @@ def test_a_run_in_which_an_instance_failed_leaves_its_periods_missing(
         return aggregate(deps, work, choice)
 
     monkeypatch.setattr(workflow, "aggregate_instance", fail)
-    assert not in_a_range(instance, MONTHS)
+    assert not in_a_range(instance, past_months())
     with open_dependencies() as deps:
         assert tell_missing(instance, deps).count == 0
     assert not events(instance)
@@ -207,7 +212,7 @@ def test_a_run_that_is_killed_before_it_says_so_is_found_by_the_next_look(
 ) -> None:
     """All instances are in the store by then; the process dies in the last step."""
     cursor = look(instance)
-    first, last = MONTHS.start.isoformat(), MONTHS.last.start.isoformat()
+    first, last = past_months().start.isoformat(), past_months().last.start.isoformat()
     script = KILLED.format(config={"period": "month", "first": first, "last": last})
     done = subprocess.run([sys.executable, "-c", script], check=False, cwd=project_root())
     assert done.returncode == -signal.SIGKILL
@@ -216,7 +221,7 @@ def test_a_run_that_is_killed_before_it_says_so_is_found_by_the_next_look(
     assert left.status is DagsterRunStatus.STARTED
     instance.report_run_failed(left)  # as Dagster's monitoring does
     look(instance, cursor)
-    assert events(instance) == dict.fromkeys(keys(MONTHS), 1)
+    assert events(instance) == dict.fromkeys(keys(past_months()), 1)
     session = fleet.ended_session(left.run_id)
     assert session.successful == 2
 
@@ -225,17 +230,17 @@ def test_what_was_computed_before_dagster_knew_is_told_once(
     fleet: Fleet, instance: DagsterInstance
 ) -> None:
     """A part of the months is of one instance alone, which is not the whole fleet."""
-    compute(fleet, MONTHS, "one", "two")
-    earlier = PeriodRange(MONTHS.first.previous, MONTHS.first.previous)
+    compute(fleet, past_months(), "one", "two")
+    earlier = PeriodRange(past_months().first.previous, past_months().first.previous)
     compute(fleet, earlier, "one")
     cursor = look(instance)
-    assert events(instance) == dict.fromkeys(keys(MONTHS), 1)
+    assert events(instance) == dict.fromkeys(keys(past_months()), 1)
     (record, *_) = instance.fetch_materializations(fleet_key(MONTH), 1).records
     assert record.asset_materialization is not None
     assert record.asset_materialization.description == FROM_STORE
     look(instance, cursor)
     look(instance)
-    assert events(instance) == dict.fromkeys(keys(MONTHS), 1)
+    assert events(instance) == dict.fromkeys(keys(past_months()), 1)
 
 
 def test_an_idle_look_compares_nothing(
@@ -258,11 +263,11 @@ def test_very_many_periods_are_told_over_several_looks(
     fleet: Fleet, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "MOST_AT_ONCE", 2)
-    compute(fleet, MONTHS, "one", "two")
+    compute(fleet, past_months(), "one", "two")
     cursor = look(instance)
     assert len(events(instance)) == 2
     look(instance, look(instance, cursor))
-    assert events(instance) == dict.fromkeys(keys(MONTHS), 1)
+    assert events(instance) == dict.fromkeys(keys(past_months()), 1)
 
 
 def test_a_look_that_fails_closes_sessions_all_the_same_and_is_repeated(
@@ -271,25 +276,25 @@ def test_a_look_that_fails_closes_sessions_all_the_same_and_is_repeated(
     def fail(*_: object) -> None:
         raise BROKEN
 
-    compute(fleet, MONTHS, "one", "two")
+    compute(fleet, past_months(), "one", "two")
     with monkeypatch.context() as patch:
         patch.setattr(sensors, "tell_missing", fail)
         cursor = look(instance)
     assert not events(instance)
     look(instance, cursor)
-    assert events(instance) == dict.fromkeys(keys(MONTHS), 1)
+    assert events(instance) == dict.fromkeys(keys(past_months()), 1)
 
 
 def test_no_event_is_of_an_instance(fleet: Fleet, instance: DagsterInstance) -> None:
     """Beyond those that the catalog has: each would be a line of the catalog that shows nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogued, "MOST_INSTANCES", 0)
-        assert in_a_range(instance, MONTHS)
+        assert in_a_range(instance, past_months())
         assert run(instance, "aggregate_sizes")
     assert set(instance.all_asset_keys()) <= {fleet_key(kind) for kind in PeriodType}
     (last,) = instance.get_runs(RunsFilter(job_name="backfill_sizes"))
     logged = instance.all_logs(last.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
-    assert len(logged) == len(keys(MONTHS))
+    assert len(logged) == len(keys(past_months()))
 
 
 @given(st.none() | st.datetimes(timezones=st.just(UTC)), st.integers(0, 10**6))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +43,10 @@ from sync_pipeline.workflows.syncing import target
 from sync_pipeline_tests.orchestration.test_backfill import history
 from workbench.running.system import Fleet, environment_of, in_environment
 from workbench.servers.running import RunningServer
-from workbench.strategies.sizes import put_history
+from workbench.strategies.sizes import put_history, today
 
-TODAY = datetime.now(UTC).date()
-MONTH = Period.of(PeriodType.MONTH, TODAY - timedelta(days=100)).start.isoformat()
 BROKEN = ConfigurationError("Broken by a test.")
 AWAY = StoreUnavailable("The store is away in a test.", phase=Phase.STORE)
-RANGE = {
-    "period": "week",
-    "first": (TODAY - timedelta(days=90)).isoformat(),
-    "last": (TODAY - timedelta(days=30)).isoformat(),
-}
 
 
 def account_sync() -> JobDefinition:
@@ -108,14 +103,34 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     return seen
 
 
+SETTINGS = {"retry_base_seconds": 0.05, "retry_limit": 1, "aggregation_wait_seconds": 0}
+
+
+@pytest.fixture(scope="module")
+def made(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_server: RunningServer
+) -> Callable[[date], Path]:
+    """Homes with instances and sizes until a day: tests have copies, for to write them is dear."""
+
+    @cache
+    def home_of(day: date) -> Path:
+        home = tmp_path_factory.mktemp("made")
+        with in_environment(environment_of(home, **SETTINGS)):
+            fleet = Fleet(home)
+            for name in ("one", "ein Name mit Ü", "数据库"):
+                added = fleet.add(name, postgresql_server)
+                put_history(fleet.store, added.id, history(day - timedelta(days=200), day))
+            fleet.store.close()
+        return home
+
+    return home_of
+
+
 @pytest.fixture
-def fleet(tmp_path: Path, postgresql_server: RunningServer) -> Iterator[Fleet]:
-    settings = {"retry_base_seconds": 0.05, "retry_limit": 1, "aggregation_wait_seconds": 0}
-    with in_environment(environment_of(tmp_path, **settings)):
+def fleet(tmp_path: Path, made: Callable[[date], Path]) -> Iterator[Fleet]:
+    shutil.copytree(made(today()), tmp_path, dirs_exist_ok=True)
+    with in_environment(environment_of(tmp_path, **SETTINGS)):
         fleet = Fleet(tmp_path)
-        for name in ("one", "ein Name mit Ü", "数据库"):
-            added = fleet.add(name, postgresql_server)
-            put_history(fleet.store, added.id, history(TODAY - timedelta(days=200), TODAY))
         yield fleet
         fleet.store.close()
 
@@ -156,7 +171,7 @@ def executed_again(
 
 def test_a_re_execution_of_an_asset_does_the_same_range_again(fleet: Fleet) -> None:
     """In the one session: of all instances, and with the selection that the run was given."""
-    days = [TODAY - timedelta(days=count) for count in (30, 10)]
+    days = [today() - timedelta(days=count) for count in (30, 10)]
     tags = {
         "dagster/asset_partition_range_start": days[0].isoformat(),
         "dagster/asset_partition_range_end": days[1].isoformat(),
@@ -193,14 +208,6 @@ def test_a_re_execution_of_an_asset_does_the_same_range_again(fleet: Fleet) -> N
         assert len({item.period_start for item in found}) >= 4
 
 
-ASKED: list[tuple[Any, dict[str, Any], dict[str, str]]] = [
-    (account_sync, {"instances": ["one", "数据库"], "force": True, "created_by": "me"}, {}),
-    (account_sync, {}, {"dagster/schedule_name": "nightly"}),
-    (capacity_sync, {"engines": ["postgresql"]}, {}),
-    (aggregate_sizes, {}, {}),
-    (aggregate_month, {}, {"dagster/partition": MONTH}),
-    (backfill_sizes, RANGE, {}),
-]
 WORK = {
     account_sync: (account_job, "sync_instance_accounts"),
     capacity_sync: (capacity_job, "sync_instance_sizes"),
@@ -212,8 +219,32 @@ class Asked:
     """What a run is launched with."""
 
     job: Any
-    config: dict[str, Any]
-    tags: dict[str, str]
+    config: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+def a_month() -> Asked:
+    month = Period.of(PeriodType.MONTH, today() - timedelta(days=100)).start.isoformat()
+    return Asked(aggregate_month, tags={"dagster/partition": month})
+
+
+def past_weeks() -> Asked:
+    first, last = (today() - timedelta(days=count) for count in (90, 30))
+    config = {"period": "week", "first": first.isoformat(), "last": last.isoformat()}
+    return Asked(backfill_sizes, config)
+
+
+ASKED: list[Callable[[], Asked]] = [
+    lambda: Asked(
+        account_sync, {"instances": ["one", "数据库"], "force": True, "created_by": "me"}
+    ),
+    lambda: Asked(account_sync, tags={"dagster/schedule_name": "nightly"}),
+    lambda: Asked(capacity_sync, {"engines": ["postgresql"]}),
+    lambda: Asked(aggregate_sizes),
+    a_month,
+    past_weeks,
+]
+"""Asked in the test: the day of the import may have passed."""
 
 
 def failed_first(
@@ -240,21 +271,20 @@ def failed_first(
         return first.run_id, steps
 
 
-@pytest.mark.parametrize(("job", "config", "tags"), ASKED)
+@pytest.mark.parametrize("ask", ASKED)
 @pytest.mark.parametrize("is_opened", [False, True])
 def test_a_re_execution_gets_what_the_first_run_handed_over(
     fleet: Fleet,
     seen: Seen,
-    job: Any,
-    config: dict[str, Any],
-    tags: dict[str, str],
+    ask: Callable[[], Asked],
     is_opened: bool,
 ) -> None:
+    asked = ask()
     with open_instance() as instance:
-        run_id, _ = failed_first(instance, Asked(job, config, tags), is_opened=is_opened)
+        run_id, _ = failed_first(instance, asked, is_opened=is_opened)
         handed = without_terms(seen.handed)
         seen.loaded.clear()
-        executed_again(instance, reconstructable(job), run_id)
+        executed_again(instance, reconstructable(asked.job), run_id)
     loaded = without_terms(seen.loaded)
     tasks = {task.mapping_key: task for task in handed["select_instances"].tasks}
     assert {key: loaded[key] for key in tasks} == tasks
@@ -266,24 +296,23 @@ def test_a_re_execution_gets_what_the_first_run_handed_over(
     assert statuses == {RecordStatus.COMPLETED}
 
 
-@pytest.mark.parametrize(("job", "config", "tags"), ASKED)
+@pytest.mark.parametrize("ask", ASKED)
 @pytest.mark.parametrize("is_opened", [False, True])
 def test_chosen_steps_get_what_the_first_run_handed_over(
     fleet: Fleet,
     seen: Seen,
-    job: Any,
-    config: dict[str, Any],
-    tags: dict[str, str],
+    ask: Callable[[], Asked],
     is_opened: bool,
 ) -> None:
     """The step of one instance, or (where no session was opened) all but the selection."""
+    asked = ask()
     with open_instance() as instance:
-        first, steps = failed_first(instance, Asked(job, config, tags), is_opened=is_opened)
+        first, steps = failed_first(instance, asked, is_opened=is_opened)
         handed, before = without_terms(seen.handed), fleet.store.sessions.records(first)
         seen.loaded.clear()
-        graph = "fleet_aggregations_month." if job is aggregate_month else ""
+        graph = "fleet_aggregations_month." if asked.job is aggregate_month else ""
         chosen = steps[:1] if is_opened else [f"{graph}open_session+"]
-        run_id, _ = executed_again(instance, reconstructable(job), first, chosen)
+        run_id, _ = executed_again(instance, reconstructable(asked.job), first, chosen)
     loaded = without_terms(seen.loaded)
     records = fleet.store.sessions.records(run_id)
     after = fleet.store.sessions.records(first)
