@@ -27,7 +27,9 @@ from workbench.strategies.sizes import put_history, today
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    settings = {"retry_base_seconds": 0.1, "retry_limit": 1, "aggregation_wait_seconds": 0}
+    settings: dict[str, object] = {"retry_base_seconds": 0.1, "retry_limit": 1}
+    # A collection that is due is waited for: with its own line there would be one each night.
+    settings |= {"aggregation_wait_seconds": 0, "capacity_sync_cron": "0 0 29 2 *"}
     with in_environment(environment_of(tmp_path, **settings)):
         fleet = Fleet(tmp_path)
         yield fleet
