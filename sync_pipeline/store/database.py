@@ -514,3 +514,11 @@ def among_named(backend: str, column: ColumnClause[Any], name: str) -> ColumnEle
     if backend == "sqlite":
         return AmongJson(column, bindparam(name, type_=JSON))
     return column == any_(bindparam(name, type_=ARRAY(column.type)))
+
+
+def by_code_points(name: ColumnElement[str], *, is_sqlite: bool) -> ColumnElement[str]:
+    """Return names in the order of code points, which SQLite's own is, to sort and compare by.
+
+    The indexes of names have it, and PostgreSQL takes one for no other, not for an equality either.
+    """
+    return name if is_sqlite else name.collate("C")

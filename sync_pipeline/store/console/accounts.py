@@ -25,7 +25,7 @@ from sync_pipeline.model.page import (
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.console.own import Of, OwnAccounts
 from sync_pipeline.store.console.reach import FEW, after, begins, chosen, contains, in_reach
-from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.database import Database, among, by_code_points
 from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
@@ -101,7 +101,7 @@ class AccountPages(OfDatabase):
         Where all of few are sorted, more of them cost the same: so many pages are returned.
         """
         limit = place.limit
-        name = self._by_code_points(accounts.c.account_name)
+        name = by_code_points(accounts.c.account_name, is_sqlite=self._database.is_sqlite)
         with self._database.read() as connection:
             key = _place(connection, reach, checked_key(place.after, str, str))
             ids = _few(connection, reach, asked)
@@ -145,15 +145,11 @@ class AccountPages(OfDatabase):
             .cte("own")
             .prefix_with("MATERIALIZED")
         )
-        name = self._by_code_points(found.c.account_name)
+        name = by_code_points(found.c.account_name, is_sqlite=self._database.is_sqlite)
         shown = after(select(found.c.id), (name, found.c.instance_id), key, is_descending=False)
         query = _LINES.where(accounts.c.id.in_(shown.limit(limit)))
-        name = self._by_code_points(accounts.c.account_name)
+        name = by_code_points(accounts.c.account_name, is_sqlite=self._database.is_sqlite)
         return query.order_by(name, accounts.c.instance_id)
-
-    def _by_code_points(self, name: ColumnElement[str]) -> ColumnElement[str]:
-        """Return a column in the order of the index; SQLite's own order is this one."""
-        return name if self._database.is_sqlite else name.collate("C")
 
 
 def _key(row: Row[Any]) -> Key:

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from sync_pipeline.model.finding_totals import CountedQuestion
 from sync_pipeline.store.console.reach import chosen, in_reach
-from sync_pipeline.store.database import among
+from sync_pipeline.store.database import among, by_code_points
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_finding_counts as counts
 from sync_pipeline.store.schema import instance_finding_marks as marks
@@ -48,10 +48,8 @@ def meant(connection: Connection, asked: CountedQuestion) -> list[ColumnElement[
     if not question.names:
         where.append(instances.c.is_active.is_(True))
     if asked.account:
-        name: ColumnElement[str] = accounts.c.account_name
-        if connection.dialect.name != "sqlite":
-            # The index of names has the order of code points, and an equality takes no other one.
-            name = name.collate("C")
+        is_sqlite = connection.dialect.name == "sqlite"
+        name = by_code_points(accounts.c.account_name, is_sqlite=is_sqlite)
         named = select(accounts.c.instance_id).where(name == asked.account)
         where.append(instances.c.id.in_(named))
     return where

@@ -42,7 +42,7 @@ from sync_pipeline.store.console.finding_parts import FindingParts, RuleAndRank,
 from sync_pipeline.store.console.finding_sql import column_of, columns_of, holds, meant
 from sync_pipeline.store.console.reach import FEW, has_any_tag, looked_up
 from sync_pipeline.store.console.sums import Sums
-from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.database import Database, among, by_code_points
 from sync_pipeline.store.registry import instance_of
 from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import IS_NO_BASELINE, instances
@@ -246,7 +246,8 @@ class FindingPages(OfDatabase):
     def _instances(
         self, asked: CountedQuestion, limit: int, since: tuple[int, int, str] | None
     ) -> list[GroupLine]:
-        causes, name = column_of(asked, 0), self._exact(instances.c.name)
+        causes = column_of(asked, 0)
+        name = by_code_points(instances.c.name, is_sqlite=self._database.is_sqlite)
         with self._database.read() as connection:
             worst = column_of(asked, 3) == 1
             of = counts.c.rule == asked.rule
@@ -290,7 +291,7 @@ class FindingPages(OfDatabase):
         `rule` is that of the number; None: that of the question. `tag` is one that they have,
         empty: none at all; None: any.
         """
-        name = self._exact(instances.c.name)
+        name = by_code_points(instances.c.name, is_sqlite=self._database.is_sqlite)
         with self._database.read() as connection:
             some = (
                 counts.c.rule == (asked.rule if rule is None else rule),
@@ -319,10 +320,6 @@ class FindingPages(OfDatabase):
                 query = query.where(_tagged(connection, tag))
             rows = connection.execute(query.order_by(name).limit(limit))
             return [instance_of(row) for row in rows]
-
-    def _exact(self, name: ColumnElement[str]) -> ColumnElement[str]:
-        """Return a name in the order of code points, in which findings are; so is SQLite's own."""
-        return name if self._database.is_sqlite else name.collate("C")
 
 
 def _of_account(asked: CountedQuestion, rank: int) -> Select[Any]:

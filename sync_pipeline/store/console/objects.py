@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, select
 
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.console.reach import begins, of_reach
+from sync_pipeline.store.database import by_code_points
 from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.sizes.schema import instance_databases as databases
@@ -22,9 +23,8 @@ class ObjectNames(OfDatabase):
 
         A fleet has few names and each of them often: the next name is sought behind the last one.
         """
-        name: ColumnElement[str] = databases.c.database_name
-        if not self._database.is_sqlite:
-            name = name.collate("C")
+        is_sqlite = self._database.is_sqlite
+        name = by_code_points(databases.c.database_name, is_sqlite=is_sqlite)
         with self._database.read_once() as connection:
             there = (
                 databases.c.is_active.is_(True),
@@ -38,7 +38,7 @@ class ObjectNames(OfDatabase):
                 return query.order_by(name).limit(1).scalar_subquery()
 
             names = select(first().label("name")).cte("names", recursive=True)
-            last = names.c.name if self._database.is_sqlite else names.c.name.collate("C")
+            last = by_code_points(names.c.name, is_sqlite=is_sqlite)
             following = select(first(name > last).label("name")).where(names.c.name.is_not(None))
             names = names.union_all(following)
             query = select(names.c.name).where(names.c.name.is_not(None)).limit(most)
