@@ -131,6 +131,7 @@ class AccountReading:
             timings=self.timings,
             server_facts=tuple(sorted(self.server_facts)),
             known_of=self._known_of(),
+            sources=self.engine.sources,
         )
 
     def _accounts(self) -> tuple[AccountState, ...]:

@@ -26,7 +26,7 @@ from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import Grant, SectionName
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.size import Measure, SizeSnapshot
-from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.model.snapshot import ServerIdentity, StateSources
 from sync_pipeline.model.use import UseSample
 
 RowT = TypeVar("RowT")
@@ -503,6 +503,8 @@ class Engine(Known, Protocol):
     """Whether every account may know if its connection has TLS."""
     certificate_check: CertificateCheck | None
     """Where the login gives the password to whoever made the TLS: what looks who that is."""
+    sources: StateSources
+    """Of which sections beside `accounts` it is told who is a superuser, and who a role."""
     system_accounts: tuple[str, ...]
     """LIKE patterns of the accounts that the engine creates for itself."""
     system_databases: tuple[str, ...]

@@ -75,6 +75,17 @@ class ServerIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class StateSources:
+    """Of which sections an engine makes what an account is, beside the one of its accounts.
+
+    Where one of them is not read, whoever was a superuser, or a role, may be so by that.
+    """
+
+    superuser: frozenset[SectionName] = frozenset()
+    kind: frozenset[SectionName] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The accounts of one instance at one moment.
 
@@ -84,7 +95,7 @@ class Snapshot:
     some only, so that one which is not listed is unknown too. `providers` are databases
     that the provider of a managed server opens to nobody. `server_facts` are what the server
     is set to, as far as their sections were read. `known_of` are accounts of which other
-    sections are known than of all: exactly these.
+    sections are known than of all: exactly these. `sources` are the engine's.
     """
 
     server: ServerIdentity
@@ -98,6 +109,7 @@ class Snapshot:
     timings: Mapping[str, float] = field(default_factory=dict)
     server_facts: tuple[ServerFact, ...] = ()
     known_of: Mapping[str, frozenset[SectionName]] = field(default_factory=dict)
+    sources: StateSources = StateSources()
 
     def is_known(self, key: SectionKey) -> bool:
         """Return whether this snapshot says everything about a section.

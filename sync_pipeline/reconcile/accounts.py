@@ -19,7 +19,7 @@ from sync_pipeline.model.change import (
 )
 from sync_pipeline.model.ordinary import REMARKABLE
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName, section_of
-from sync_pipeline.model.snapshot import SectionStatus, Snapshot
+from sync_pipeline.model.snapshot import SectionStatus, Snapshot, StateSources
 from sync_pipeline.reconcile.diff import blank, diff, only_privileges, without_privileges
 from sync_pipeline.reconcile.effects import Powers, of_coming, of_diff, of_going
 from sync_pipeline.reconcile.guard import Guard
@@ -60,11 +60,13 @@ class _Firsts:
     """What is read for the first time: sections, and attributes of accounts that are alike.
 
     `hidden` are sections that were never read and are not now, but of some accounts perhaps.
+    `sources` are the engine's.
     """
 
     sections: frozenset[SectionKey]
     attributes: Mapping[_Alike, frozenset[str]]
     hidden: frozenset[SectionKey] = frozenset()
+    sources: StateSources = field(default_factory=StateSources)
 
     def of(self, state: AccountState) -> IsFirst:
         """Return what tells that an attribute of an account was never read before."""
@@ -169,6 +171,7 @@ def reconcile(
         _first_read(snapshot, ever_read),
         _first_attributes(known, present),
         frozenset(snapshot.unread).difference(ever_read) if snapshot.known_of else frozenset(),
+        snapshot.sources,
     )
     for account in present:
         _compare(before.get(account.name), account, snapshot, firsts, found, lost, is_baseline)
@@ -307,19 +310,19 @@ def merged(
         return snapshot.is_known_of(reported.name, key)
 
     base = old or blank(reported.name)
-    # Some engines make a superuser by a role or by a privilege of the server.
+    sources = snapshot.sources
     may_hide_powers = any(
         key in snapshot.sections and not holds(key)
-        for key in map(reported.section, (SectionName.MEMBERSHIPS, SectionName.SERVER))
+        for key in map(reported.section, sources.superuser)
     )
+    has_kind = all(map(holds, map(reported.section, sources.kind)))
     has_memberships = holds(reported.section(SectionName.MEMBERSHIPS))
     if old is not None and not holds(reported.section(SectionName.ACCOUNTS)):
         reported = _with_what_is_hidden(reported, old)
     state = replace(
         reported,
         is_superuser=reported.is_superuser or (may_hide_powers and base.is_superuser),
-        # Some engines tell a role from a user only by who holds it.
-        kind=reported.kind if has_memberships or old is None else old.kind,
+        kind=reported.kind if has_kind or old is None else old.kind,
         memberships=(
             reported.memberships
             if has_memberships
@@ -376,7 +379,7 @@ def _modifications(
     if change.is_empty:
         return
     visible, is_first = _visible(state, firsts.sections), firsts.of(state)
-    is_superuser_seen = _is_superuser_seen(change, visible, found.now)
+    is_superuser_seen = _is_superuser_seen(change, visible, found.now, firsts.sources)
     only_seen = _only_seen(state, change, firsts, is_superuser_seen=is_superuser_seen)
     if not only_seen.is_empty:
         found.visible[state.name] = only_seen
@@ -412,10 +415,15 @@ def _only_seen(
     )
 
 
-def _is_superuser_seen(change: AccountDiff, is_visible: IsVisible, powers: Powers) -> bool:
+def _is_superuser_seen(
+    change: AccountDiff, is_visible: IsVisible, powers: Powers, sources: StateSources
+) -> bool:
     """Return whether what makes a superuser only became visible, and was there before perhaps."""
     is_one = any(item.name == SUPERUSER and item.after for item in change.fields)
-    added: tuple[Grant | Membership, ...] = (*change.grants_added, *change.memberships_added)
+    added: tuple[Grant | Membership, ...] = (
+        *(item for item in change.grants_added if item.section.name in sources.superuser),
+        *(change.memberships_added if SectionName.MEMBERSHIPS in sources.superuser else ()),
+    )
     return is_one and any(is_visible(item) and powers.is_power(item) for item in added)
 
 

@@ -227,6 +227,39 @@ def test_a_section_of_postgresql_that_is_unread_for_a_while(
             watched.bench.store.close()
 
 
+def test_who_is_no_superuser_while_memberships_are_unread_is_none(
+    postgresql_server: RunningServer, tmp_path: Path
+) -> None:
+    """Whether a role is one is read all the same, so that its members are none either."""
+    table = "pg_catalog.pg_auth_members"
+    with on_postgresql(postgresql_server) as ask:
+        ask("CREATE ROLE ev_monitor LOGIN PASSWORD 'word'")
+        ask("CREATE ROLE ev_dba SUPERUSER")
+        ask("CREATE ROLE ev_chief SUPERUSER")
+        ask("CREATE ROLE ev_ann LOGIN")
+        ask("GRANT ev_dba TO ev_ann")
+        server = replace(postgresql_server, admin_user="ev_monitor", admin_password="word")
+        watched = Watched(server, tmp_path, lambda: dict(ask(PG_SUPERUSERS)))
+        try:
+            watched.sync()
+            ask(f"REVOKE SELECT ON {table} FROM PUBLIC")
+            ask("ALTER ROLE ev_dba NOSUPERUSER")
+            watched.sync()
+            watched.check()
+            assert {"ev_ann", "ev_dba"} <= {account for _, account in watched.found()}
+            ask("DROP ROLE ev_chief")
+            ask("CREATE ROLE ev_chief")
+            watched.sync()
+            ask("ALTER ROLE ev_dba SUPERUSER")
+            watched.sync()
+            ask(f"GRANT SELECT ON {table} TO PUBLIC")
+            watched.sync()
+            watched.check()
+        finally:
+            ask(f"GRANT SELECT ON {table} TO PUBLIC")
+            watched.bench.store.close()
+
+
 def test_what_is_made_anew_while_memberships_are_unread_has_none_of_before(
     postgresql_server: RunningServer, tmp_path: Path
 ) -> None:

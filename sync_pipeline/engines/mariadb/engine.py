@@ -54,7 +54,7 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionName
 from sync_pipeline.model.size import SizeSnapshot
-from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.model.snapshot import ServerIdentity, StateSources
 from sync_pipeline.model.use import UseSample
 
 OLDEST = (10, 6)
@@ -94,6 +94,7 @@ class MariaDb(Family):
     accounts_table = "global_priv"
     size_grants: tuple[Query[Any], ...] = GRANTS
     newest_tried: tuple[int, ...] = (11, 8)
+    sources: StateSources = StateSources(superuser=frozenset({SectionName.SERVER}))
     # Known by their states, because one that was opened is nobody's to leave out.
     system_accounts: tuple[str, ...] = ()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES

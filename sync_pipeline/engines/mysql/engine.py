@@ -57,7 +57,7 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, TlsMode
 from sync_pipeline.model.privilege import Grant, SectionName
 from sync_pipeline.model.size import SizeSnapshot
-from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.model.snapshot import ServerIdentity, StateSources
 from sync_pipeline.model.use import UseSample
 
 OLDEST = (8, 0)
@@ -112,6 +112,9 @@ class MySql(Family):
     accounts_table = "user"
     size_grants: tuple[Query[Any], ...] = GRANTS
     newest_tried: tuple[int, ...] = (9, 7)
+    sources: StateSources = StateSources(
+        superuser=frozenset({SectionName.SERVER}), kind=frozenset({SectionName.MEMBERSHIPS})
+    )
     # Known by their states, because one that was opened is nobody's to leave out.
     system_accounts: tuple[str, ...] = ()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES

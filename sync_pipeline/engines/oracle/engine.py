@@ -83,8 +83,9 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.platform import Platform
+from sync_pipeline.model.privilege import SectionName
 from sync_pipeline.model.size import SizeSnapshot
-from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.model.snapshot import ServerIdentity, StateSources
 from sync_pipeline.model.use import UseSample
 
 PACKAGE = "sync_pipeline.engines.oracle"
@@ -117,6 +118,9 @@ class Oracle(UnknownNothing):
     tells_tls = False
     certificate_check: CertificateCheck | None = None
     platforms: tuple[str, ...] = tuple(sorted(MANAGED))
+    sources: StateSources = StateSources(
+        superuser=frozenset({SectionName.MEMBERSHIPS, SectionName.SERVER})
+    )
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = (SEED,)
     system_schemas: frozenset[str] = frozenset()

@@ -73,7 +73,7 @@ from sync_pipeline.model.instance import EngineName, TlsMode
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import Grant, SectionName
 from sync_pipeline.model.size import SizeSnapshot
-from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.model.snapshot import ServerIdentity, StateSources
 from sync_pipeline.model.use import UseSample
 
 OLDEST = (14,)
@@ -233,6 +233,7 @@ class PostgreSql(UnknownNothing):
     size_connections = 2
     tells_tls = True
     certificate_check: CertificateCheck | None = None
+    sources: StateSources = StateSources()
     system_accounts: tuple[str, ...] = (r"pg\_%",)
     keeps_own: bool = True
     system_databases: tuple[str, ...] = ()

@@ -101,9 +101,9 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, TlsMode
 from sync_pipeline.model.platform import Platform
-from sync_pipeline.model.privilege import Grant
+from sync_pipeline.model.privilege import Grant, SectionName
 from sync_pipeline.model.size import SizeSnapshot
-from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.model.snapshot import ServerIdentity, StateSources
 from sync_pipeline.model.use import UseSample
 
 PACKAGE = "sync_pipeline.engines.sqlserver"
@@ -136,6 +136,8 @@ class SqlServer:
     tells_tls = False
     # Microsoft's driver alone checks, with the system's authorities alone.
     certificate_check: CertificateCheck | None = CertificateCheck(TlsMode.VERIFY_FULL)
+    # Whoever may not see who is a member of what is shown nobody as one of sysadmin.
+    sources: StateSources = StateSources(superuser=frozenset({SectionName.MEMBERSHIPS}))
     # The logins of setup and of services are known by their identifiers (AccountState.is_system).
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = ()

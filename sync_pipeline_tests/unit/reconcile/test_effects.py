@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync_pipeline.engines.powers import PowerWords, power_words
+from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.engines.sqlserver.access.fixed_roles import FIXED_DATABASE_ROLES, SERVER_ROLES
 from sync_pipeline.engines.sqlserver.names import principal_name
 from sync_pipeline.model.account import AccountKind, AccountState
@@ -207,7 +208,7 @@ def of_sections(
     sections = {**snapshot.sections, **{SectionKey(name): denied for name in unread}}
     result = reconcile(
         [KnownAccount(state, is_active=True) for state in was],
-        replace(snapshot, sections=sections),
+        replace(snapshot, sections=sections, sources=ENGINES[engine].sources),
         Scope.of((), ()),
         [key for key in sections if key.name not in new],
         words=power_words(engine),
@@ -231,6 +232,32 @@ def test_an_attribute_that_is_read_for_the_first_time_was_not_given() -> None:
     assert judged(entry, Powers(words)) is Effect.NONE
     told = replace(entry, lines=("locked", "bypasses_row_security is yes"))
     assert judged(told, Powers(words)) == POWER
+
+
+@pytest.mark.parametrize("section", [SectionName.MEMBERSHIPS, SectionName.SERVER])
+@pytest.mark.parametrize("engine", EngineName)
+def test_who_is_no_superuser_any_more_while_a_section_is_unread(
+    engine: EngineName, section: SectionName
+) -> None:
+    """He is one still only where it is that section which would say so."""
+    may_hide_it = {
+        EngineName.MYSQL: [SectionName.SERVER],
+        EngineName.MARIADB: [SectionName.SERVER],
+        EngineName.SQLSERVER: [SectionName.MEMBERSHIPS],
+        EngineName.ORACLE: [SectionName.MEMBERSHIPS, SectionName.SERVER],
+    }.get(engine, [])
+    boss = replace(PLAIN, is_superuser=True)
+    found = of_sections(boss, PLAIN, engine, unread=(section,))
+    told = {"app": (NO_POWER, ("no longer superuser",))}
+    assert found == ({} if section in may_hide_it else told)
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_a_role_that_becomes_a_user_while_memberships_are_unread(engine: EngineName) -> None:
+    """Where only who has it as a role makes it one, it is one still."""
+    role = replace(PLAIN, kind=AccountKind.ROLE)
+    found = of_sections(role, PLAIN, engine, unread=(SectionName.MEMBERSHIPS,))
+    assert bool(found) is (engine is not EngineName.MYSQL)
 
 
 @pytest.mark.parametrize(
