@@ -13,6 +13,8 @@ from sync_pipeline import categories
 from sync_pipeline.model.shard import WHOLE, Shard
 
 NO_INSTANCE = "No active instance matched, so there was nothing to sync."
+UNEXPECTED = "unexpected"
+"""The kind of a failure that is none of our errors."""
 UNOPENED = "The run ended before it opened its session."
 
 
@@ -145,6 +147,15 @@ class SessionRun:
     started_at: datetime | None
     ended_at: datetime | None
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """Why the step of an instance failed, as the log of its run has it."""
+
+    instance_id: int
+    kind: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import dagster as dg
 
 from sync_pipeline.errors import SyncError
+from sync_pipeline.model.session import UNEXPECTED
 from sync_pipeline.orchestration.tasks import instance_id_of
 
-UNEXPECTED = "unexpected"
 NAME = "close_record"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +16,7 @@ from sync_pipeline.model.session import (
     Session,
     SessionRun,
     SessionStatus,
+    StepFailure,
     SyncType,
 )
 from sync_pipeline.model.text import first_lines, visible_start
@@ -73,6 +74,10 @@ class RunLookup(Protocol):
         """Return the runs that were launched for the shards of a session."""
         ...
 
+    def failures(self, run_id: str) -> Iterable[StepFailure]:
+        """Yield why steps of a run failed, where its log has it in our own words."""
+        ...
+
 
 def derive_sync_type(
     selection: Selection, instance_count: int, *, is_scheduled: bool, is_everything: bool = True
@@ -89,19 +94,43 @@ def derive_sync_type(
 
 
 def close_session(
-    store: Store, new: NewSession, state: RunState, *, error: str | None, now: datetime
+    store: Store,
+    new: NewSession,
+    state: RunState,
+    *,
+    error: str | None,
+    now: datetime,
+    failures: Iterable[StepFailure] = (),
 ) -> Session:
     """Close the session of a run that is over, and return it.
 
-    A run that ended before it opened its session leaves one too, with no instance, so
-    that no run is without a record.
+    A record that its step could not end, as the store was away then, ends as one of `failures`
+    says, which are looked at only where there is such a record. A run that ended before it
+    opened its session leaves one too, with no instance, so that no run is without a record.
 
     Raises:
         ValueError: the run is still alive.
     """
     if state is RunState.ALIVE:
         raise ValueError("a session is closed only when its run is over")
+    _record_failures(store, new.session_id, new.run_id, failures, now)
     return store.sessions.close_or_record(new, _STATUS_OF_RUN[state], error, now)
+
+
+def _record_failures(
+    store: Store,
+    session_id: str,
+    run_id: str,
+    failures: Iterable[StepFailure],
+    now: datetime,
+) -> None:
+    """End the records that a run left open as their steps said that they failed."""
+    left = store.sessions.left_open(session_id, run_id)
+    for failed in failures if left else ():
+        if failed.instance_id in left:
+            store.sessions.fail_unfinished(
+                session_id, failed.instance_id, run_id, failed.kind, failed.message, now
+            )
 
 
 def reap(
@@ -131,6 +160,9 @@ def reap(
             known = cause(end.run_id)
             is_new = end.reason == UNOPENED
             reason = f"{UNOPENED} {known}".strip() if is_new else known or end.reason
+            if end.run_id is not None:
+                failures = lookup.failures(end.run_id)
+                _record_failures(store, session.session_id, end.run_id, failures, now)
             closed = store.sessions.close_run(
                 session.session_id, end.run_id, end.status, reason, now, end.shard
             )

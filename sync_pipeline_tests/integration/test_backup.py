@@ -30,7 +30,7 @@ from sync_pipeline.errors import SyncError
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.backup import Manifest
 from sync_pipeline.model.daemon_lease import DaemonLease, Holder
-from sync_pipeline.model.session import SessionStatus
+from sync_pipeline.model.session import SessionStatus, StepFailure
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.database import REVISIONS, Database, newest_revision
 from sync_pipeline.store.keeping.postgresql_tools import Tools
@@ -766,6 +766,9 @@ class Gone:
 
     def launched(self, session_id: str) -> list[LaunchedRun]:
         return []
+
+    def failures(self, run_id: str) -> tuple[StepFailure, ...]:
+        return ()
 
 
 def test_what_ran_when_the_backup_was_made_is_closed_after_it(

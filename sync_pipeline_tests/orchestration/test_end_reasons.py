@@ -17,16 +17,19 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.workspace.context import WorkspaceRequestContext
 
 from sync_pipeline.definitions import defs
+from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import EngineName, Instance, TlsMode, TlsOptions
 from sync_pipeline.model.period import PeriodType
 from sync_pipeline.model.secret import Secret
-from sync_pipeline.model.session import Session, SessionStatus
+from sync_pipeline.model.session import RecordStatus, Session, SessionStatus
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
 from sync_pipeline.orchestration.processes.launch import Launch, cancel, create_run, open_workspace
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.causes import ENDED_BY_TERMINAL
 from sync_pipeline.orchestration.runs.runs import close_session_of, reap_sessions
+from sync_pipeline.store.sessions.sessions import SessionStore
+from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.running.code_servers import CodeServerBench, running_code_server
 from workbench.running.system import (
     Fleet,
@@ -53,7 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def fleet(home: Path) -> Iterator[Fleet]:
-    """A fleet of one instance, whose server takes a connection and says nothing."""
+    """A fleet: one server takes a connection and says nothing, at another port is none."""
     fleet = Fleet(home)
     with socket.create_server(("127.0.0.1", 0)) as server:
         now = datetime.now(UTC)
@@ -69,7 +72,8 @@ def fleet(home: Path) -> Iterator[Fleet]:
             tls=TlsOptions(TlsMode.DISABLE),
         )
         off = replace(silent, name="off", is_active=False)
-        fleet.store.registry.put_instances([silent, off], now)
+        closed = replace(silent, name="closed", port=1)
+        fleet.store.registry.put_instances([silent, off, closed], now)
         yield fleet
     fleet.store.close()
 
@@ -328,3 +332,44 @@ def test_a_store_that_is_away_when_a_run_begins(
     assert "does not answer" in said
     assert "s3cr3t-word" not in said
     assert NEXT in said
+
+
+def by_sensor(instance: DagsterInstance, run: DagsterRun, deps: SyncDeps) -> None:
+    close_session_of(instance, run, deps)
+
+
+def by_reaper(instance: DagsterInstance, _run: DagsterRun, deps: SyncDeps) -> None:
+    reap_sessions(instance, deps)
+
+
+@pytest.mark.parametrize("closes", [by_sensor, by_reaper])
+def test_a_store_that_is_away_when_a_step_fails(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, closes: Callable[..., None]
+) -> None:
+    """Neither the step nor its hook can end the record. A stand-in: the store fails its writes."""
+
+    def away(*_args: object, **_others: object) -> None:
+        raise StoreUnavailable("The store does not answer.")
+
+    config = {"ops": {"select_instances": {"config": {"instances": ["closed"]}}}}
+    with open_instance() as instance:
+        with monkeypatch.context() as patch:
+            for name in ("finish", "release", "fail_unfinished"):
+                patch.setattr(SessionStore, name, away)
+            result = defs.resolve_job_def("account_sync").execute_in_process(
+                run_config=config, instance=instance, raise_on_error=False
+            )
+        run = instance.get_run_by_id(result.run_id)
+        assert run is not None
+        (before,) = fleet.store.sessions.records(run.run_id)
+        assert before.status is RecordStatus.RUNNING
+        with open_dependencies() as deps:
+            closes(instance, run, deps)
+    (record,) = fleet.store.sessions.records(run.run_id)
+    assert (record.status, record.error_kind) == (RecordStatus.FAILED, "connect")
+    said = record.error_message or ""
+    assert said.startswith("closed: PostgreSQL at 127.0.0.1:1 could not be reached (refused)")
+    assert "the record of each" not in said
+    (streak,) = (item for item in fleet.store.streaks.all() if item.error_kind == "connect")
+    assert streak.error_message == said
+    fleet.store.streaks.end(streak.instance_id, streak.category)

@@ -17,6 +17,7 @@ from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
+from sync_pipeline.model.session import UNEXPECTED, StepFailure
 from sync_pipeline.model.text import shortened, visible_start
 from sync_pipeline.orchestration.runs.causes import (
     FailedStep,
@@ -27,6 +28,7 @@ from sync_pipeline.orchestration.runs.causes import (
     silence_of,
 )
 from sync_pipeline.orchestration.runs.machine import Machine, is_gone, state_of_process
+from sync_pipeline.orchestration.tasks import instance_id_of
 from sync_pipeline.settings import secret_variables
 
 _LOG = logging.getLogger("sync_pipeline")
@@ -36,6 +38,7 @@ LONGEST_TEXT = 500
 LONGEST_SENTENCE = 900
 MOST_NOTES = 300
 MOST_FIRST_NOTES = 100
+MOST_FAILURES_AT_ONCE = 100
 DEEPEST = 10
 MASK = "***"
 SHORTEST_SECRET = 4
@@ -82,6 +85,25 @@ def known_cause(
     known = silence_of(traces) or "its process or its machine is gone, or can't reach the store"
     said = f"The run gave no sign of life for {seconds} seconds: {known}. {next_of(traces)}"
     return shortened(said, LONGEST_REASON)
+
+
+def step_failures(instance: DagsterInstance, run_id: str) -> Iterator[StepFailure]:
+    """Yield why steps of instances failed, where the run's log has it in our own words.
+
+    A step that was interrupted, or whose process died, said nothing.
+    """
+    cursor, has_more = None, True
+    while has_more:
+        found = instance.get_records_for_run(
+            run_id, cursor, of_type=DagsterEventType.STEP_FAILURE, limit=MOST_FAILURES_AT_ONCE
+        )
+        cursor, has_more = found.cursor, found.has_more
+        for record in found.records:
+            event = record.event_log_entry.dagster_event
+            instance_id = instance_id_of((event and event.step_key) or "")
+            failed = _failed(event) if event and instance_id is not None else None
+            if failed and failed.said and instance_id is not None:
+                yield StepFailure(instance_id, failed.kind or UNEXPECTED, failed.said)
 
 
 def is_lost(instance: DagsterInstance, run: DagsterRun) -> bool:

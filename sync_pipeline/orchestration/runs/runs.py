@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
@@ -15,13 +15,20 @@ from sync_pipeline.model.session import (
     NewSession,
     Session,
     SessionStatus,
+    StepFailure,
     SyncCategory,
     SyncType,
 )
 from sync_pipeline.model.shard import WHOLE
 from sync_pipeline.model.text import first_names, shortened
 from sync_pipeline.orchestration.config import LONGEST_NAME, SelectionConfig
-from sync_pipeline.orchestration.runs.ends import is_lost, known_cause, reason_of, was_noted
+from sync_pipeline.orchestration.runs.ends import (
+    is_lost,
+    known_cause,
+    reason_of,
+    step_failures,
+    was_noted,
+)
 from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, Part, part_of, was_done
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sessions import (
@@ -152,7 +159,14 @@ def close_session_of(instance: DagsterInstance, run: DagsterRun, deps: SyncDeps)
     new = as_launched(run, part_of(run, instance))
     state = end_of(instance, run)
     error = None if state is RunState.SUCCEEDED else reason_of(instance, run, scheduled_jobs())
-    session = close_session(deps.store, new, state, error=error, now=deps.clock())
+    session = close_session(
+        deps.store,
+        new,
+        state,
+        error=error,
+        now=deps.clock(),
+        failures=step_failures(instance, run.run_id),
+    )
     _leave_summary(instance, run, session, new.shard.number, deps)
     return session
 
@@ -166,6 +180,10 @@ class DagsterRuns:
     def state(self, run_id: str) -> RunState:
         """Return what is known of a run."""
         return end_of(self.instance, self.instance.get_run_by_id(run_id))
+
+    def failures(self, run_id: str) -> Iterator[StepFailure]:
+        """Yield why steps of a run failed, where its log has it in our own words."""
+        return step_failures(self.instance, run_id)
 
     def launched(self, session_id: str) -> list[LaunchedRun]:
         """Return the runs that were launched for the shards of a session."""

@@ -155,11 +155,13 @@ class SessionStore:
     ) -> bool:
         """Fail a record that its run left open; return whether there was anything to do.
 
+        It counts for the breaker as what `finish` writes does.
         A record that a newer run of the session has reopened is left to that run.
         """
-        values = {"error_kind": error_kind, "error_message": message}
         with self._database.write() as connection:
-            return fail_record(connection, session_id, instance_id, run_id, values, now)
+            return fail_record(
+                connection, session_id, instance_id, run_id, error_kind, message, now
+            )
 
     def close_run(
         self,
@@ -274,6 +276,16 @@ class SessionStore:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(records.c.instance_name))
             return [record_of(row) for row in rows]
+
+    def left_open(self, session_id: str, run_id: str) -> set[int]:
+        """Return the instances whose records a run has and did not end."""
+        query = select(records.c.instance_id).where(
+            records.c.session_id == session_id,
+            records.c.run_id == run_id,
+            records.c.status.in_(UNFINISHED),
+        )
+        with self._database.read() as connection:
+            return set(connection.scalars(query))
 
     def is_open(self, session_id: str, instance_id: int) -> bool:
         """Return whether a record has not ended.

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from sync_pipeline.categories import reading_categories
 from sync_pipeline.errors import ConfigurationError, Phase, StaleClaim
-from sync_pipeline.model.breaker import RUN_DIED, Streak
+from sync_pipeline.model.breaker import RUN_DIED, Reach, Streak, reach_of
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
     NewSession,
@@ -191,23 +191,34 @@ def fail_record(
     session_id: str,
     instance_id: int,
     run_id: str,
-    values: dict[str, Any],
+    kind: str,
+    message: str,
     now: datetime,
 ) -> bool:
     """Fail a record that its run left open; see `SessionStore.fail_unfinished`."""
-    done = connection.execute(
+    category = connection.scalar(
         update(records)
         .where(
             _IS_RECORD,
             records.c.run_id == run_id,
             records.c.status.in_(UNFINISHED),
         )
-        .values(**values, status=str(RecordStatus.FAILED), completed_at=now),
+        .values(
+            status=str(RecordStatus.FAILED),
+            error_kind=kind,
+            error_message=message,
+            completed_at=now,
+        )
+        .returning(records.c.sync_category),
         _of_record(session_id, instance_id),
     )
-    if done.rowcount:
-        count(connection, session_id, {RecordStatus.FAILED: 1}, now)
-    return bool(done.rowcount)
+    if category is None:
+        return False
+    if category in reading_categories() and reach_of(kind) is Reach.NOT_REACHED:
+        failed = Streak(instance_id, SyncCategory(category), 1, now, kind, message)
+        lengthen(connection, failed, session_id)
+    count(connection, session_id, {RecordStatus.FAILED: 1}, now)
+    return True
 
 
 def _plan(connection: Connection, new: NewSession, chosen: Sequence[Instance]) -> int:
