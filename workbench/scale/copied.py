@@ -41,6 +41,7 @@ from sync_pipeline.store.store import Store
 from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.finding_rules import Counting
 from sync_pipeline.workflows.answers.findings import review_of
+from sync_pipeline.workflows.answers.kept_reviews import Reviews
 from sync_pipeline.workflows.answers.reviewing import Reviewer
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.unchanged import code_digest
@@ -128,16 +129,17 @@ def copied_fleet(directory: Path, kind: str, fleet: CopiedFleet) -> Iterator[Fil
 
 
 def _settle(url: str, noted: Path) -> None:
-    """Let what is kept of reviews be of this version's code, as syncs after an upgrade would."""
-    if noted.exists() and noted.read_text() == code_digest():
-        return
+    """Let what is kept of reviews be of this version's code and of this day, as syncs would."""
     store = Store.open(url)
+    deps = SyncDeps(store, NoSecrets(), Settings(store_url=""), lambda: datetime.now(UTC))
     try:
-        deps = SyncDeps(store, NoSecrets(), Settings(store_url=""), lambda: START)
-        with store._database.write() as connection:
-            _rebase(connection, deps)
-            marks = schema.instance_finding_marks
-            connection.execute(update(marks).values(basis=Counting.of(deps).basis))
+        if not noted.exists() or noted.read_text() != code_digest():
+            with store._database.write() as connection:
+                _rebase(connection, deps)
+                marks = schema.instance_finding_marks
+                connection.execute(update(marks).values(basis=Counting.of(deps).basis))
+        for _ in Reviews(deps, with_findings=False).of(_in_order(store)):
+            pass  # Each is kept that did not hold any more.
     finally:
         store.close()
     noted.write_text(code_digest())
@@ -154,7 +156,7 @@ def fill(url: str, fleet: CopiedFleet, measured_until: date | None = None) -> No
         _sync(bench, fleet, _in_order(store))
         last = measured_until or datetime.now(UTC).date() - timedelta(days=1)
         _measure(store, fleet, _in_order(store), last)
-        deps = SyncDeps(store, NoSecrets(), Settings(store_url=""), lambda: bench.now)
+        deps = SyncDeps(store, NoSecrets(), Settings(store_url=""), lambda: datetime.now(UTC))
         review_of(deps, _in_order(store))
         say(f"{count} models are written")
         more = [fleet.instance(number) for number in range(count, fleet.instances)]
