@@ -227,6 +227,33 @@ def test_a_section_of_postgresql_that_is_unread_for_a_while(
             watched.bench.store.close()
 
 
+def test_what_is_inherited_of_a_superuser_of_postgresql_is_told(
+    older_postgresql_server: RunningServer, tmp_path: Path
+) -> None:
+    """Who may not become one has what it was granted, as the server itself says."""
+    asked = "SELECT has_parameter_privilege('ev_app', 'session_replication_role', 'SET')"
+    with on_postgresql(older_postgresql_server) as ask:
+        ask("CREATE ROLE ev_boss SUPERUSER")
+        ask("CREATE ROLE ev_app LOGIN")
+        ask("GRANT SET ON PARAMETER session_replication_role TO ev_boss")
+        watched = Watched(older_postgresql_server, tmp_path, lambda: dict(ask(PG_SUPERUSERS)))
+        try:
+            watched.sync()
+            for statement, has in (
+                ("GRANT ev_boss TO ev_app WITH INHERIT FALSE, SET FALSE", False),
+                ("GRANT ev_boss TO ev_app WITH INHERIT TRUE, SET FALSE", True),
+                ("REVOKE SET ON PARAMETER session_replication_role FROM ev_boss", False),
+            ):
+                had = ask(asked)
+                ask(statement)
+                told = [item.kind for item in watched.sync() if item.account == "ev_app"]
+                assert ask(asked) == [(has,)]
+                kind = EventKind.POWER_GAINED if has else EventKind.POWER_LOST
+                assert told == ([kind] if had != [(has,)] else [])
+        finally:
+            watched.bench.store.close()
+
+
 def test_who_is_no_superuser_while_memberships_are_unread_is_none(
     postgresql_server: RunningServer, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -250,6 +251,21 @@ def test_parameters(name: str, privilege: str, severity: Severity | None) -> Non
     items = found(PG, state, pg("twin"))
     assert [item.severity for item in items] == ([severity] if severity else [])
     assert all(f'REVOKE {privilege} ON PARAMETER "{name}"' in item.fix for item in items)
+
+
+@pytest.mark.parametrize("may_set", [True, False])
+def test_what_a_superuser_was_granted_is_inherited_of_it(may_set: bool) -> None:
+    """Its attributes are not, and who may act as it is one."""
+    boss = replace(
+        pg("boss", "pg_signal_backend", can_replicate=True),
+        is_superuser=True,
+        grants=(parameter("max_connections", "ALTER SYSTEM"),),
+    )
+    held = Membership("boss", inherit=True, set_role=may_set)
+    app = replace(pg("app"), memberships=(held,))
+    told = {item.account: item.about for item in found(PG, boss, app)}
+    own = "ALTER SYSTEM on parameter max_connections, pg_signal_backend"
+    assert told == ({} if may_set else {"app": own})
 
 
 def test_what_everybody_has_is_one_finding() -> None:

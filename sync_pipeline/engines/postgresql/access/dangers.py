@@ -106,10 +106,9 @@ class Dangers:
 
 def _all(graph: RoleGraph) -> Iterator[_Held]:
     for name, state in graph.accounts.items():
-        if state.is_superuser:
-            continue
+        # A superuser has no use of its attributes and grants, and its members inherit the grants.
         for attribute, (word, danger) in ATTRIBUTES.items():
-            if graph.attribute(name, attribute) is True:
+            if graph.attribute(name, attribute) is True and not state.is_superuser:
                 yield _Held(name, word, danger, Hold(name, attribute=attribute), attribute)
         for grant in state.grants:
             danger_of = danger_of_parameter(grant)
