@@ -50,7 +50,7 @@ class StoredHistory:
     first, in the order in which they were written; they are read while they are asked for, once.
     `syncs` are in order, with the last one that had completed by the beginning. `sections` are all
     that a sync ever looked at, as the last one read them. `first_session_id` is the session that
-    synced it first.
+    synced it first. `mark` tells what the last sync left from what any other one does.
     """
 
     present: tuple[KnownAccount, ...]
@@ -60,3 +60,4 @@ class StoredHistory:
     first_session_id: str
     syncs: tuple[SyncMark, ...] = ()
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
+    mark: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -12,6 +13,7 @@ from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.page import AccountLine
 from sync_pipeline.model.platform import Platform
+from sync_pipeline.model.tenure import Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,29 @@ class LookedFor:
 
     left: LeftBySync
     rule: AccountRule
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOf:
+    """Who had what a rule says before the last syncs that changed something: it depends on this.
+
+    `syncs` are how many of those were taken back, `told` is what the sync of then told of its
+    server, `account` whom it is asked of; empty: all.
+    """
+
+    left: LeftBySync
+    syncs: int
+    told: tuple[object, ...]
+    rule: AccountRule
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldThen:
+    """Who had it, by name, in the time in which no date decides otherwise."""
+
+    ways: Mapping[str, tuple[Way, ...]]
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,14 +111,16 @@ class HistoryReads:
             if first is None or (until is not None and first.at > until):
                 return None
             begins_at, beginning = _beginning(first, pruned_before(connection), since)
+            world = stored_world(connection, instance_id)
             history = StoredHistory(
-                stored_world(connection, instance_id).known(),
+                world.known(),
                 later_of(connection, instance_id, begins_at),
                 begins_at,
                 beginning,
                 first.session_id,
                 _marks(connection, instance_id, begins_at, until),
                 sections_ever(connection, [instance_id]).get(instance_id, {}),
+                world.mark,
             )
             return tell(instance_id, history)
 

@@ -14,6 +14,8 @@ from sync_pipeline.model.finding import Review
 from sync_pipeline.model.growth import Growth
 from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.looked import (
+    HeldOf,
+    HeldThen,
     Lacking,
     LookedAt,
     LookedFor,
@@ -40,6 +42,8 @@ _MOST_FOUND = 20_000
 _MOST_JUDGED = 8_000
 """Accounts and grants of instances as pages judged them: with all that was found out in them, a few
 kilobytes each."""
+_MOST_HELD = 20_000
+"""Moments, and accounts that had something then: some 300 bytes each."""
 _MOST_LACKING = 20_000
 """Instances and texts: some 500 bytes each."""
 _MOST_POINTS = 40_000
@@ -88,6 +92,9 @@ class LookedThrough:
         # As the workflows made them: of what is stored, they know more than the store does.
         self.worlds: KeptForATime[WorldOf, Weighed] = KeptForATime(
             _MOST_JUDGED, lambda found: 1 + found.weight
+        )
+        self.held: KeptForATime[HeldOf, HeldThen] = KeptForATime(
+            _MOST_HELD, lambda found: 1 + len(found.ways)
         )
         self.lacking: KeptForATime[SoughtOn, Lacking] = KeptForATime(_MOST_LACKING, lambda _: 1)
         # By all points from which it was estimated.

@@ -23,9 +23,11 @@ from sync_pipeline.model.change import ChangeType, KnownAccount, LoggedChange
 from sync_pipeline.model.classification import AccountRule, Capability
 from sync_pipeline.model.history import StoredHistory
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.looked import HeldOf, HeldThen, LeftBySync, Span
 from sync_pipeline.model.past import LastSync, StoredPast
 from sync_pipeline.model.tenure import Way
 from sync_pipeline.reconcile.replay import taken_back
+from sync_pipeline.store.console.looked import KeptForATime
 from sync_pipeline.workflows.answers.access import LoadedInstance, judged_then
 from sync_pipeline.workflows.answers.accounts import IsMeant, WantedAccounts
 from sync_pipeline.workflows.answers.past import past_access
@@ -57,6 +59,14 @@ class Holding:
     read_at: Mapping[str, datetime]
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Where what was found out of moments is kept; `account` is whom it is asked of, empty: all."""
+
+    kept: KeptForATime[HeldOf, HeldThen]
+    account: str
+
+
 def is_of_powers(rule: AccountRule) -> bool:
     """Return whether a rule asks for powers alone."""
     return not (rule.class_name or rule.roles) and POWERS.keys() >= {*rule.capabilities}
@@ -68,13 +78,16 @@ def holding(
     wanted: WantedAccounts,
     is_meant: IsMeant,
     end: datetime,
+    keeping: Keeping | None = None,
 ) -> Holding:
     """Return who had what is wanted, from the begin of a history to a moment.
+
+    With `keeping`, what was found out of a moment before is taken from there.
 
     Raises:
         StoreDamaged: an entry of the change log is not what was written.
     """
-    course = _Course(instance, history, wanted, is_meant, end)
+    course = _Course(instance, history, wanted, is_meant, end, keeping)
     found: list[Found] = []
     read_at: dict[str, datetime] = {}
     for item in course.found():
@@ -92,6 +105,7 @@ class _Course:
     wanted: WantedAccounts
     is_meant: IsMeant
     end: datetime
+    keeping: Keeping | None
 
     def found(self) -> Iterator[Found | tuple[str, datetime]]:
         """Yield who held it, newest first, and when each session that changed something read it.
@@ -101,7 +115,7 @@ class _Course:
         states = {item.state.name: item for item in self.history.present}
         upper: datetime | None = None
         lowest: datetime | None = None
-        session = ""
+        session, syncs = "", 0
         for at, entries in groupby(self.history.changes, key=_moment):
             group = list(entries)
             # What stands before a change with an earlier date counts from that date.
@@ -110,11 +124,13 @@ class _Course:
             if lowest <= self.end:
                 yield session, lowest
                 if (upper is None or lowest < upper) and self._matters(group, states):
-                    yield from self._within(states, self._details(lowest, session), lowest, upper)
+                    told = self._details(lowest, session)
+                    yield from self._within(states, syncs, told, lowest, upper)
                     upper = lowest
             states = taken_back(states.values(), (entry.change for entry in group))
+            syncs += 1
         begin, first = self.history.begins_at, self.history.first_session_id
-        yield from self._within(states, self._details(begin, first), begin, upper)
+        yield from self._within(states, syncs, self._details(begin, first), begin, upper)
 
     def _matters(self, group: Sequence[LoggedChange], states: Mapping[str, KnownAccount]) -> bool:
         """Return whether a sync changed anything by which somebody may hold it, or no more."""
@@ -132,6 +148,7 @@ class _Course:
     def _within(
         self,
         states: Mapping[str, KnownAccount],
+        syncs: int,
         details: _Details,
         begin: datetime,
         end: datetime | None,
@@ -145,12 +162,13 @@ class _Course:
         found: list[Found] = []
         ends = [*(at for at, _ in moments[1:]), end]
         for (at, told), upper in zip(moments, ends, strict=True):
-            found += self._by_clock(states, told, at, upper)
+            found += self._by_clock(states, syncs, told, at, upper)
         return reversed(found)
 
     def _by_clock(
         self,
         states: Mapping[str, KnownAccount],
+        syncs: int,
         details: _Details,
         begin: datetime,
         end: datetime | None,
@@ -158,13 +176,35 @@ class _Course:
         """Yield who held it at a moment, and from each date on by which that is decided."""
         at: datetime | None = begin
         while at is not None and at <= self.end and (end is None or at < end):
-            loaded = self._loaded(states, details, at)
-            held = {
-                state.name: _ways(loaded, state, self.wanted.rule)
-                for state in self.wanted.of(loaded, self.is_meant)
-            }
-            yield Found(at, held, is_by_clock=at != begin)
-            at = loaded.judged.world.turns.next
+            held = self._held(states, syncs, details, at)
+            yield Found(at, held.ways, is_by_clock=at != begin)
+            at = held.span.valid_until
+
+    def _held(
+        self, states: Mapping[str, KnownAccount], syncs: int, details: _Details, at: datetime
+    ) -> HeldThen:
+        """Return who held it at a moment, and when that is decided anew."""
+        if self.keeping is None:
+            return self._judged(states, details, at)
+        left = LeftBySync.of(self.instance, self.history.mark)
+        told, rule = _version(details), self.wanted.rule
+        key = HeldOf(left, syncs, told, rule, self.keeping.account)
+        found = self.keeping.kept.get(key, at)
+        if found is None:
+            found = self._judged(states, details, at)
+            self.keeping.kept.put(key, found)
+        return found
+
+    def _judged(
+        self, states: Mapping[str, KnownAccount], details: _Details, at: datetime
+    ) -> HeldThen:
+        loaded = self._loaded(states, details, at)
+        ways = {
+            state.name: _ways(loaded, state, self.wanted.rule)
+            for state in self.wanted.of(loaded, self.is_meant)
+        }
+        turns = loaded.judged.world.turns
+        return HeldThen(ways, Span(turns.last, turns.next))
 
     def _loaded(
         self, states: Mapping[str, KnownAccount], details: _Details, at: datetime

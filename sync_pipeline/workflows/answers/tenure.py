@@ -21,7 +21,7 @@ from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport
 from sync_pipeline.model.tenure import EdgeKind, InstanceTenures
 from sync_pipeline.workflows.answers.accounts import IsMeant, WantedAccounts
-from sync_pipeline.workflows.answers.held import Holding, holding, is_of_powers
+from sync_pipeline.workflows.answers.held import Holding, Keeping, holding, is_of_powers
 from sync_pipeline.workflows.answers.past import unread_by
 from sync_pipeline.workflows.dependencies import SyncDeps
 
@@ -57,6 +57,7 @@ def tenures(
     is_meant: IsMeant = _each,
     *,
     only_changed: bool = False,
+    account: str | None = None,
 ) -> Iterator[InstanceTenures]:
     """Return one instance after the other with who had what a rule says, from when to when.
 
@@ -64,7 +65,8 @@ def tenures(
     are kept, until now. An instance costs its own changes since the period's begin, and one look
     at its syncs of that time. What can't be read of one is a note. `only_changed`: those of which
     no account has changed since the period's begin are left out, at the cost of a seek each: for
-    who asks what began and ended in it.
+    who asks what began and ended in it. `account` says whom `is_meant` means, empty: all: what is
+    found out of them is kept in the process then, for whoever asks again.
 
     Raises:
         ConfigurationError: the period ends before it begins, or begins in the future; there is no
@@ -79,9 +81,13 @@ def tenures(
         )
     wanted = WantedAccounts.of_rule(deps, rule)
     by_id = {item.id: item for item in instances}
+    keeping = None
+    # What a class says is written in a file, which may be another one soon.
+    if account is not None and wanted.in_class is None:
+        keeping = Keeping(deps.store.looked_through.held, account)
 
     def told(key: int, history: StoredHistory) -> InstanceTenures:
-        found = holding(by_id[key], history, wanted, is_meant, end)
+        found = holding(by_id[key], history, wanted, is_meant, end, keeping)
         return _told(by_id[key].name, history, found, rule, end)
 
     each = deps.store.histories.each(

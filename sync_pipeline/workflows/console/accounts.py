@@ -340,7 +340,13 @@ class AccountAnswers:
         name = which.account
         rule = AccountRule(capabilities=(capability,), with_own=bool(name))
         (found,) = tenures(
-            self._deps, [instance], rule, since, until, lambda state: name in ("", state.name)
+            self._deps,
+            [instance],
+            rule,
+            since,
+            until,
+            lambda state: name in ("", state.name),
+            account=name,
         )
         return found
 
