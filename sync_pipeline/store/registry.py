@@ -14,7 +14,6 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    func,
     insert,
     or_,
     select,
@@ -176,13 +175,14 @@ class Registry(OfDatabase):
                 instance_of(row) for row in connection.execute(query.order_by(instances.c.name))
             ]
 
-    def active_count(self) -> int:
-        """Return how many instances are active."""
-        query = select(func.count()).where(
+    @remembered
+    def has_more_active(self, number: int) -> bool:
+        """Return whether more than so many instances are active; no more than that are read."""
+        query = select(instances.c.id).where(
             instances.c.deleted_at.is_(None), instances.c.is_active.is_(True)
         )
         with self._database.read_once() as connection:
-            return connection.scalar(query) or 0
+            return connection.scalar(query.limit(1).offset(number)) is not None
 
     def first_names(self, limit: int) -> list[str]:
         """Return the names of instances that were not removed, the first `limit` by name."""

@@ -131,6 +131,15 @@ def test_a_removed_instance_comes_back_as_itself(store: Store) -> None:
     assert store.registry.instance("db") == before
 
 
+def test_whether_more_than_so_many_are_active(store: Store) -> None:
+    registry = store.registry
+    assert not registry.has_more_active(0)
+    registry.put_instances([an_instance(name) for name in "abcd"], START)
+    registry.put_instances([replace(an_instance("b"), is_active=False)], minutes(1))
+    registry.delete_instance("c", minutes(2))
+    assert [registry.has_more_active(number) for number in range(4)] == [True, True, False, False]
+
+
 def test_a_selection_narrows(store: Store) -> None:
     store.registry.put_instances(
         [

@@ -205,8 +205,7 @@ def _is_fleet(deps: SyncDeps, items: Sequence[Reviewed]) -> bool:
     active = {item.instance.id for item in items if item.instance.is_active}
     if len(active) != len(items):
         return False
-    store = deps.store
-    return len(items) == store.remember("active instances", store.registry.active_count)
+    return not deps.store.registry.has_more_active(len(items))
 
 
 def trend(
