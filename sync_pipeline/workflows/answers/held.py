@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby, pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from sync_pipeline.access.tenures import Held
 from sync_pipeline.engines.access.links import reach
@@ -27,7 +27,6 @@ from sync_pipeline.model.looked import HeldOf, HeldThen, LeftBySync, Span
 from sync_pipeline.model.past import LastSync, StoredPast
 from sync_pipeline.model.tenure import Way
 from sync_pipeline.reconcile.replay import taken_back
-from sync_pipeline.store.console.looked import KeptForATime
 from sync_pipeline.workflows.answers.access import LoadedInstance, judged_then
 from sync_pipeline.workflows.answers.accounts import IsMeant, WantedAccounts
 from sync_pipeline.workflows.answers.past import past_access
@@ -59,11 +58,21 @@ class Holding:
     read_at: Mapping[str, datetime]
 
 
+class KeptHeld(Protocol):
+    """What was found out before."""
+
+    def get(self, key: HeldOf, now: datetime) -> HeldThen | None:
+        """Return what is kept and holds at a moment; None: nothing is."""
+
+    def put(self, key: HeldOf, found: HeldThen) -> None:
+        """Keep what was found."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keeping:
     """Where what was found out of moments is kept; `account` is whom it is asked of, empty: all."""
 
-    kept: KeptForATime[HeldOf, HeldThen]
+    kept: KeptHeld
     account: str
 
 
