@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import SuspiciousSnapshot
 from sync_pipeline.model.account import AccountKind, AccountState, canonical_json
 from sync_pipeline.model.change import (
@@ -21,6 +22,7 @@ from sync_pipeline.model.change import (
     Reconciliation,
 )
 from sync_pipeline.model.change_json import diff_from_json, diff_to_json
+from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import (
     Grant,
     Membership,
@@ -29,7 +31,13 @@ from sync_pipeline.model.privilege import (
     Securable,
     SecurableKind,
 )
-from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+from sync_pipeline.model.snapshot import (
+    SectionReport,
+    SectionStatus,
+    ServerIdentity,
+    Snapshot,
+    StateSources,
+)
 from sync_pipeline.reconcile.accounts import check_guard, merged, reconcile
 from sync_pipeline.reconcile.diff import apply, blank, diff, only_privileges, without_privileges
 from sync_pipeline.reconcile.guard import Guard
@@ -314,10 +322,16 @@ def test_an_unread_section_is_never_compared_or_cleared(first: Snapshot, second:
                 assert grant in before.state.grants
 
 
-@given(snapshots(), snapshots())
+SOURCES = [ENGINES[name].sources for name in (EngineName.MYSQL, EngineName.ORACLE)]
+"""Of the engines that make a kind, or a superuser, of memberships."""
+
+
+@given(snapshots(), snapshots(), st.sampled_from(SOURCES))
 def test_unread_memberships_and_settings_stay_as_they_were(
-    first: Snapshot, second: Snapshot
+    first: Snapshot, second: Snapshot, sources: StateSources
 ) -> None:
+    """And by them what each engine makes of them."""
+    second = replace(second, sources=sources)
     known = written([], reconcile([], first, EVERYTHING))
     after = by_name(written(known, reconcile(known, second, EVERYTHING)))
     for account in second.accounts:
@@ -328,7 +342,18 @@ def test_unread_memberships_and_settings_stay_as_they_were(
         has_settings = second.is_known(account.section(SectionName.SETTINGS))
         assert now.memberships == (reported if has_memberships else before).memberships
         assert now.settings == (reported if has_settings else before).settings
-        assert now.kind == (reported if has_memberships or not old else before).kind
+        is_read = {
+            name: second.is_known(account.section(name))
+            for name in (*sources.kind, *sources.superuser)
+        }
+        has_kind = all(is_read[name] for name in sources.kind) or not old
+        assert now.kind == (reported if has_kind else before).kind
+        hides_powers = any(
+            not is_read[name] and account.section(name) in second.sections
+            for name in sources.superuser
+        )
+        stays = hides_powers and before.is_superuser
+        assert now.is_superuser == (reported.is_superuser or stays)
 
 
 @given(snapshots(), snapshots())
