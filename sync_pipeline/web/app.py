@@ -24,6 +24,7 @@ from sync_pipeline.callers import App, Authority, Headers, Refusal
 from sync_pipeline.model.viewer import Viewer
 from sync_pipeline.web.addresses import Served
 from sync_pipeline.web.asked import Asked, read, wrong
+from sync_pipeline.web.desk import Desk
 from sync_pipeline.web.doors import COOKIE, Doors, Failures, Wrong
 from sync_pipeline.web.exports import as_csv, as_json, json_text
 from sync_pipeline.web.gate import Gate, is_followed_link
@@ -102,6 +103,7 @@ class Site:
     shares: Shared = field(default_factory=lambda: Shares(MOST_WAITING))
     at_once: int = MOST_AT_ONCE
     threads: anyio.CapacityLimiter | None = None
+    desk: Desk = field(default_factory=Desk)
 
     def limiter(self) -> anyio.CapacityLimiter:
         """Return what bounds the threads; it is of the loop that runs."""
@@ -224,9 +226,8 @@ async def _in_time(site: Site, request: Request, work: Callable[[], Response]) -
     turn = _Turn(site, client, request, work)
     try:
         with anyio.fail_after(site.seconds):
-            return await anyio.to_thread.run_sync(
-                turn.take, abandon_on_cancel=True, limiter=site.limiter()
-            )
+            async with site.limiter(), site.desk.place():
+                return await anyio.to_thread.run_sync(turn.take, abandon_on_cancel=True)
     except TimeoutError:
         return _problem(request, TOO_LATE)
     finally:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 from starlette.requests import Request
+from starlette.responses import Response
 from uvicorn.server import ServerState
 
 from sync_pipeline.callers import Headers, allowed_hosts
@@ -525,6 +526,31 @@ def test_one_that_takes_too_long_is_ended_and_many_at_once_are_refused(house: Ho
     assert answer(lambda: None) == BUSY.status
     ended.set()
     assert site.room.acquire(timeout=30)
+
+
+def test_nobody_waits_for_a_page_that_takes_long(house: House) -> None:
+    site = Site(house.deps, None)  # type: ignore[arg-type]
+    request = Request({"type": "http", "path": "/api/v1/x", "headers": [], "method": "GET"})
+    order: list[str] = []
+    is_over = Event()
+
+    def long() -> Response:
+        order.append("began")
+        assert is_over.wait(20)
+        order.append("ended")
+        return Response()
+
+    def short() -> Response:
+        order.append("short")
+        is_over.set()
+        return Response()
+
+    async def both() -> list[Response]:
+        return await asyncio.gather(*(_in_time(site, request, work) for work in (long, short)))
+
+    found = house.pages.loop.run_until_complete(both())
+    assert [item.status_code for item in found] == [200, 200]
+    assert order == ["began", "short", "ended"]
 
 
 @settings(max_examples=40)
