@@ -78,6 +78,7 @@ class Database:
 
     def __init__(self, url: str, *, is_read_only: bool = False) -> None:
         self.url = _checked(url)
+        self.is_read_only = is_read_only
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         try:
             engine = sqlite_engine if self.is_sqlite else postgresql_engine

@@ -58,14 +58,22 @@ class Remembered:
         self._states: OrderedDict[Hashable, _OfState] = OrderedDict()
         self._lock = Lock()
 
-    def of(self, key: Hashable, made: Callable[[], ValueT]) -> ValueT:
-        """Return the value of a key, which is made where nothing is kept of this state."""
+    def of(
+        self,
+        key: Hashable,
+        made: Callable[[], ValueT],
+        rows: Callable[[ValueT], int] | None = None,
+    ) -> ValueT:
+        """Return the value of a key, which is made where nothing is kept of this state.
+
+        `rows` returns how much room it takes, in rows; None: it is a page, or some rows, or one.
+        """
         state = self._mark()
         entry: _Entry[ValueT] = self._entry(state, key)
         with entry.lock:
             if not entry.values:
                 entry.values.append(made())
-                self._keep(state, key, entry)
+                self._keep(state, key, entry, (rows or rows_of)(entry.values[0]))
             return entry.values[0]
 
     def __len__(self) -> int:
@@ -89,12 +97,16 @@ class Remembered:
                 kept.entries.move_to_end(key)
             return entry
 
-    def _keep(self, state: Hashable, key: Hashable, entry: _Entry[Any]) -> None:
+    def _keep(self, state: Hashable, key: Hashable, entry: _Entry[Any], rows: int) -> None:
         with self._lock:
             kept = self._states.get(state)
             if kept is None or kept.entries.get(key) is not entry:
                 return
-            entry.rows = rows_of(entry.values[0])
+            if rows > self._most:
+                # It would take all others away, and then be forgotten itself.
+                del kept.entries[key]
+                return
+            entry.rows = rows
             kept.rows += entry.rows
             while sum(item.rows for item in self._states.values()) > self._most:
                 self._forget_oldest()

@@ -196,13 +196,24 @@ class Store:
         """Return the Alembic revision of the tables."""
         return self._database.revision()
 
-    def remember(self, key: Hashable, made: Callable[[], ValueT]) -> ValueT:
+    @property
+    def is_read_only(self) -> bool:
+        """Return whether it was opened to read, so that nothing can be written through it."""
+        return self._database.is_read_only
+
+    def remember(
+        self,
+        key: Hashable,
+        made: Callable[[], ValueT],
+        rows: Callable[[ValueT], int] | None = None,
+    ) -> ValueT:
         """Return what is made of the store, by a key that says all else that it depends on.
 
         Of a store that was opened to read, the same may be returned until anything is written.
+        `rows` returns how much room it takes, in rows, where it is neither rows nor a page.
         """
         kept = self._database.remembered
-        return made() if kept is None else kept.of(key, made)
+        return made() if kept is None else kept.of(key, made, rows)
 
     def one_view(self) -> AbstractContextManager[None]:
         """Let this thread read one state of the store in a block, where that costs less.

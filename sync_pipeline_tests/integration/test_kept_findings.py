@@ -600,6 +600,24 @@ def test_findings_are_found_where_nothing_can_be_kept(
     assert kept.kept_count() == len(kept.active)
 
 
+@pytest.mark.parametrize("with_review", [False, True])
+def test_who_opened_the_store_to_read_does_not_even_try_to_keep_anything(
+    kept: Kept, store_url: str, monkeypatch: pytest.MonkeyPatch, with_review: bool
+) -> None:
+    kept.sync(with_review=with_review)
+    reader = Store.open_to_read(store_url)
+    tried: list[float] = []
+    monkeypatch.setattr(reader._database, "write_soon", tried.append)
+    deps = replace(kept.deps, store=reader)
+    chosen = kept.active, kept.active[:1]
+    try:
+        found = [review_of(deps, some) for some in chosen]
+    finally:
+        reader.close()
+    assert found == [kept.fresh(some) for some in chosen]
+    assert tried == []
+
+
 @SQLITE
 @pytest.mark.parametrize("faster", ["a sync", "a sync of the version before", "who asks"])
 def test_who_looked_before_others_wrote_keeps_nothing_after_them(kept: Kept, faster: str) -> None:

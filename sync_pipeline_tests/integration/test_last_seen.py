@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -259,6 +260,16 @@ def test_the_console_shows_it_of_one_account_and_in_the_list(bench: Bench) -> No
     then = answers.one(Which("billing", user, bench.clock()))
     assert then is not None
     assert (then.last_used_at, then.used) == (None, ()), "of a past moment it is not known"
+    never = answers.one(Which("billing", "seen_ann"))
+    assert never is not None
+    assert never.last_used_at is None
+    with closing(Store.open_to_read(bench.store._database.url.render_as_string(False))) as reader:
+        # Who only reads keeps what he read, of each account its own.
+        reading = AccountAnswers(replace(bench.deps, store=reader), EVERYTHING)
+        assert [reading.one(Which("billing", name)) for name in (user, "seen_ann")] == [
+            found,
+            never,
+        ]
     page = answers.page(AccountQuestion(), Place(50))
     assert page.last_used("billing", user) == bench.clock()
     assert page.last_used("billing", "seen_ann") is None

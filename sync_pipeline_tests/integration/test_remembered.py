@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from sync_pipeline.store.remembered import Remembered
 from sync_pipeline.store.schema import maintenance_windows as windows
 from sync_pipeline.store.store import Store
 from sync_pipeline.web import app
+from sync_pipeline.web.resource import API
 from sync_pipeline.web.serve import NoSecrets, reading
 from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.console import findings
@@ -127,14 +128,18 @@ def test_what_a_page_reads_is_of_one_state(store: Store, reader: Store) -> None:
     assert _read(reader) == _reasons(reader) == ["meanwhile"]
 
 
-def test_who_reads_pages_neither_compiles_plans_nor_begins_processes(reader: Store) -> None:
+def test_who_reads_pages_has_plans_for_few_rows(reader: Store) -> None:
+    """None is compiled, none begins processes, and rows are looked up, which are in memory."""
     if reader._database.is_sqlite:
         return
     with reader._database.read() as connection:
-        names = ("jit", "max_parallel_workers_per_gather", "default_transaction_read_only")
+        names = (
+            *("jit", "max_parallel_workers_per_gather", "random_page_cost"),
+            "default_transaction_read_only",
+        )
         set_to = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names]
         ends = connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar()
-    assert set_to == ["off", "0", "on"]
+    assert set_to == ["off", "0", "1.1", "on"]
     assert ends == "5min", "who stopped in the middle of a page holds no view for ever"
 
 
@@ -237,6 +242,10 @@ def test_so_many_rows_are_kept_and_no_more() -> None:
     for name, rows_of in (("a", 4), ("b", 3), ("a", 4), ("c", 4), ("a", 4), ("b", 3), ("d", 30)):
         assert rows(name, rows_of) == [name] * rows_of
     assert made == ["a", "b", "c", "b", "d"]
+    # What is too large takes nothing away from the others.
+    assert len(remembered) == 2
+    assert rows("b", 3) == ["b"] * 3
+    assert made[5:] == []
     rows("e", 2)
     rows("e", 2)
     assert made[5:] == ["e"]
@@ -288,6 +297,24 @@ def consoles(directory: Path, url: str, clock: Callable[[], datetime]) -> Iterat
                 pages.close()
 
 
+_WHOLE = ("today", "causes", "findings", "account", "history", "who-can")
+
+
+def _is_whole(path: str, query: Mapping[str, str]) -> bool:
+    """Return whether a request is a plain one, or of a past moment, of these resources."""
+    optional = {*query} - {"instance", "name", "privilege", "object"}
+    return path.removeprefix(f"{API}/") in _WHOLE and optional <= {"at"}
+
+
+def _beside(pages: Pages, always: Sequence[Request]) -> Iterator[Request]:
+    """Yield requests for other accounts of the instances of some."""
+    for path, query in always:
+        if "name" in query and "at" not in query:
+            accounts = pages.get(f"{API}/accounts", {"instance": query["instance"]}).json["items"]
+            names = [item["account"] for item in accounts if item["account"] != query["name"]]
+            yield from ((path, {**query, "name": name}) for name in names[:3])
+
+
 def test_pages_are_those_of_a_console_that_remembers_nothing(
     tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,12 +325,16 @@ def test_pages_are_those_of_a_console_that_remembers_nothing(
     monkeypatch.setattr(findings, "MOST_AT_ONCE", 0)
     with consoles(tmp_path, store_url, lambda: now[0]) as asked:
         requests = first_requests(asked.forgetting[0])
+        # What is kept as a whole, and not by the statements that it takes.
+        always = [item for item in requests if _is_whole(*item)]
+        assert {path for path, _ in always} == {f"{API}/{name}" for name in _WHOLE}
+        always += list(_beside(asked.forgetting[0], always))
         chance = random.Random(2)
         asked.require_same(chance.sample(requests, 60))
         for turn in _turns(store, now):
             turn()
             some = chance.sample(requests, 12)
-            asked.require_same([*some, ("/today", {}), ("/causes", {})])
+            asked.require_same([*some, *always])
     store.close()
 
 
@@ -329,5 +360,8 @@ def _turns(store: Store, now: list[datetime]) -> Iterator[Callable[[], object]]:
     yield sync
     yield review
     yield lambda: store.registry.delete_instance(item.name, now[0])
-    yield lambda: later(hours=23)
+    yield lambda: later(hours=22)
+    yield review
+    # On the same day what the first review found is a day old.
+    yield lambda: later(minutes=70)
     yield lambda: later(days=40)

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from sync_pipeline.model.use import (
     Coverage,
@@ -19,7 +20,7 @@ from sync_pipeline.model.use import (
     UseMeans,
     WatchedUse,
 )
-from sync_pipeline.store.database import Database, among, upsert
+from sync_pipeline.store.database import Database, among, among_named, upsert
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.use.packing import (
@@ -93,8 +94,14 @@ class UseStore:
         if not names:
             return {}
         with self._database.read_once() as connection:
-            query = _SHOWN.where(among(connection, instances.c.name, names))
-            return _uses(connection.execute(query))
+            query = _named(connection.dialect.name)
+            return _uses(connection.execute(query, {"of_names": list(names)}))
+
+
+@cache
+def _named(backend: str) -> Select[Any]:
+    """Return the statement that finds what is known of instances by their names, made once."""
+    return _SHOWN.where(among_named(backend, instances.c.name, "of_names"))
 
 
 def _uses(rows: Iterable[Row[Any]]) -> dict[str, InstanceUse]:

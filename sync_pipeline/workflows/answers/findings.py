@@ -179,7 +179,7 @@ def _of_fleet(
 
     That is kept where all instances of the fleet are compared.
     """
-    if uneven.id in reviews.disabled:
+    if uneven.id in reviews.disabled or not (found or reviews.may_keep):
         return []
     examined = [item.examined for item in items]
     ids = [item.instance.id for item in items]

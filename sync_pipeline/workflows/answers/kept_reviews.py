@@ -63,7 +63,7 @@ class Reviews:
     deps: SyncDeps
     disabled: Sequence[str] = ()
     with_findings: bool = True
-    may_keep: bool = True
+    may_keep: bool = field(init=False)
     now: datetime = field(init=False)
     _reviewer: Reviewer = field(init=False)
     _counting: Counting = field(init=False)
@@ -72,6 +72,7 @@ class Reviews:
     def __post_init__(self) -> None:
         """Look at what every review depends on."""
         self.now = self.deps.clock()
+        self.may_keep = not self.deps.store.is_read_only
         self._reviewer = Reviewer.of(self.deps)
         self._counting = Counting.of(self.deps)
 

@@ -125,6 +125,15 @@ class _Known:
     judged: Judged
 
 
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What else is told of an account of now: what was not read, and its use."""
+
+    unread: tuple[SectionState, ...]
+    last_used_at: datetime | None
+    used: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class _Now:
     """An instance as it is now; its accounts are read where they are asked for, and once."""
@@ -250,15 +259,15 @@ class AccountAnswers:
             return answer
         review = review_of(self._deps, [instance], is_limited=not self._reach.is_everything)
         namesakes, has_more = self._namesakes(instance, view)
-        use = self._store.use.named([instance.name]).get(instance.name, InstanceUse())
+        beside = self._beside(instance, which.account)
         return replace(
             answer,
             findings=tuple(item for item in review.findings if item.account == which.account),
             namesakes=namesakes,
             has_more_namesakes=has_more,
-            unread=unread_of(self._store.accounts.sections(instance.id)),
-            last_used_at=use.of(which.account).last_at,
-            used=tuple(use_lines(use, which.account)),
+            unread=beside.unread,
+            last_used_at=beside.last_used_at,
+            used=beside.used,
         )
 
     def history(self, which: Which, place: Place) -> HistoryAnswer | None:
@@ -293,7 +302,9 @@ class AccountAnswers:
     ) -> list[Told]:
         """Return changes until a moment, newest first; of one moment, what is ours first."""
         wanted = ChangeFilter(instances=(instance.id,), account=account, until=until, limit=limit)
-        ours = change_list(self._store, wanted)
+        ours = self._store.remember(
+            ("changes", wanted), lambda: tuple(change_list(self._store, wanted))
+        )
         theirs = self._imported.of_account(instance, account, until, limit)
         if not theirs:
             return [*ours]
@@ -356,7 +367,20 @@ class AccountAnswers:
     def _view(self, now: _Now, which: Which) -> AccountView | None:
         """Return an account with its dates of now; None: there is none."""
         known = now.states if which.at is None else None
-        return self._store.accounts.get(which.instance, which.account, known)
+        return self._store.remember(
+            ("account", now.instance.id, which.account),
+            lambda: self._store.accounts.get(which.instance, which.account, known),
+        )
+
+    def _beside(self, instance: Instance, account: str) -> _Beside:
+        """Return what else is told of an account of now."""
+
+        def read() -> _Beside:
+            use = self._store.use.named([instance.name]).get(instance.name, InstanceUse())
+            unread = unread_of(self._store.accounts.sections(instance.id))
+            return _Beside(unread, use.of(account).last_at, tuple(use_lines(use, account)))
+
+        return self._store.remember(("beside an account", instance.id, account), read)
 
     def _known(self, now: _Now, which: Which, view: AccountView | None) -> _Known | None:
         """Return what is known of an account; `view` is what it is now, None: there is none."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from sync_pipeline.access.answers import Holder, WhoCan
 from sync_pipeline.access.folding import Fold, first_of
@@ -101,6 +102,11 @@ class HoldersAnswer:
     found: WhoCan
     notes: tuple[str, ...] = ()
     looked: tuple[str, ...] = ()
+
+    def rows(self) -> int:
+        """Return how many holders it has, with all that is granted to each."""
+        each = (item.holders if isinstance(item, Fold) else (item,) for item in self.page.items)
+        return 1 + sum(1 + len(item.state.grants) for item in chain.from_iterable(each))
 
 
 class Answers:
@@ -213,6 +219,25 @@ class Answers:
             ConfigurationError: the text can't be read, or names nothing on any instance of the
                 last page; the moment has not come, or is before what is kept.
         """
+
+        def looked() -> HoldersAnswer:
+            return self._who_can(privilege, text, asked, place, told, at)
+
+        if at is None:
+            return looked()
+        # Nothing of a past moment becomes another one by the time.
+        key = "who can", self._reach, privilege, text, asked, place, told, at
+        return self._store.remember(key, looked, HoldersAnswer.rows)
+
+    def _who_can(
+        self,
+        privilege: str,
+        text: str,
+        asked: InstanceQuestion,
+        place: Place,
+        told: Told,
+        at: datetime | None,
+    ) -> HoldersAnswer:
         key = checked_key(place.after, str, int)
         since, shown = (str(key[0]), int(key[1])) if key else (None, 0)
         pages = self._store.instance_pages

@@ -7,7 +7,7 @@ instances together say.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -84,6 +84,10 @@ class CausesAnswer:
     totals: FindingTotals
     notes: tuple[str, ...] = ()
 
+    def rows(self) -> int:
+        """Return how many causes and groups it has, each with the texts of a finding."""
+        return 1 + len(self.page.items) + len(self.groups)
+
 
 @dataclass(frozen=True, slots=True)
 class FindingsAnswer:
@@ -92,6 +96,10 @@ class FindingsAnswer:
     page: Page[Finding]
     now: datetime
     notes: tuple[str, ...] = ()
+
+    def rows(self) -> int:
+        """Return how many findings it has."""
+        return 1 + len(self.page.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,11 @@ class FindingAnswers:
         chosen = self._few(asked.instances)
         place = Place(place.limit, checked_key(place.after, int, str, str, str, int))
         if chosen is None:
-            return _Counted.of(self._deps, self._reach, asked).each(place)
+            counted = _Counted.of(self._deps, self._reach, asked)
+            kept = self._deps.store.remember(
+                ("findings", counted.key, place), lambda: counted.each(place), FindingsAnswer.rows
+            )
+            return replace(kept, now=self._deps.clock())
         found = narrowed(self.review(chosen), asked.least, asked.rule or None)
         rows: Iterable[Finding] = found.suppressed if asked.is_accepted else found.findings
         rows = [item for item in rows if asked.account in ("", item.account)]
@@ -155,7 +167,12 @@ class FindingAnswers:
         kinds = (int, int, str, int, str, str, str, int)
         place = Place(place.limit, checked_key(place.after, *kinds))
         if chosen is None:
-            return _Counted.of(self._deps, self._reach, asked).causes(by, place)
+            counted = _Counted.of(self._deps, self._reach, asked)
+            return self._deps.store.remember(
+                ("causes", counted.key, by, place),
+                lambda: counted.causes(by, place),
+                CausesAnswer.rows,
+            )
         review = narrowed(self.review(chosen), None, asked.rule or None)
         found = at_least(causes_of(review.findings, review.others), asked.least)
         groups = grouped(found, under(by, {item.name: item.tags for item in chosen}))
@@ -234,6 +251,11 @@ class _Counted:
             chosen = for_team(chosen, counting.day)
         accepted = _Accepted.by(chosen.in_force(counting.day))
         return cls(deps, question, covered, chosen, counting.day, asked, new, accepted)
+
+    @property
+    def key(self) -> Hashable:
+        """Return all that answers depend on beside what is stored."""
+        return self.question, self.asked, self.chosen, self.day
 
     def each(self, place: Place) -> FindingsAnswer:
         """Return a page of findings, worst first."""
