@@ -2,6 +2,7 @@
 
     python -m benchmarks.console [--store postgresql] [--instances 10000 --accounts 100]
     python -m benchmarks.console --home /var/tmp/console --only accounts --only causes
+    python -m benchmarks.console --home /var/tmp/console --spread 200
     python -m benchmarks.console --home /var/tmp/console --after-writes
 
 It serves a store of its own (`workbench.scale.copied`, kept with `--home`) with `sync-pipeline
@@ -28,6 +29,10 @@ all processes of the console, what they share counted once.
 A store of `--home` is made once. The next run with the same numbers of instances, accounts and
 models takes it as it is: it brings its tables up to this version, and says of its reviews that they
 are of this version's code.
+
+With `--spread` the pages of one instance, or of what is on it, are asked of so many instances
+instead, each time of another one, as people do who look at different things: what was read for one
+page is of no use to the next.
 
 With `--after-writes` three pages are asked alone instead (`today`, `causes`, and `capacity` by the
 limits that are nearest; or the plain pages of `--only`): each again and again, and each time after
@@ -95,6 +100,17 @@ _NOT_ASKED = frozenset({"class"})
 """Which needs a file of classes."""
 _NAMED = {"instance": "", "capacity-table": "orders"}
 """Whose `name` is no account's; empty: the instance's."""
+_OF_ACCOUNT = {"instance": "instance", "name": "name"}
+_SPREAD = {
+    "instance": {"name": "instance"},
+    "account": _OF_ACCOUNT,
+    "history": _OF_ACCOUNT,
+    "compare": {**_OF_ACCOUNT, "other-name": "other-name"},
+    "tenure": {"instance": "instance"},
+    "findings": {"instance": "instance"},
+    "capacity-instance": {"instance": "instance"},
+}
+"""Resources that are asked of one instance, and of what each parameter is."""
 _ALONE, _SECONDS_ALONE = 4, 0.3
 _SECONDS_TO_WARM = 1
 _LONGEST_SECONDS, _SECONDS_OF_ALL = 6, 240
@@ -443,6 +459,28 @@ class Asking:
         if deep:
             yield Question(resource.name, "deep", _address(path, {**base, "after": deep}))
 
+    def spread(self, instances: int) -> Iterator[list[Question]]:
+        """Yield of each resource that is of one instance its plain page, of so many instances."""
+        names: list[dict[str, str]] = []
+        for item in self._items(_address("/api/v1/instances", {"limit": str(instances)})):
+            asked = {"instance": item["instance"], "limit": "2"}
+            one, other = self._items(_address("/api/v1/accounts", asked))
+            names.append(
+                {
+                    "instance": item["instance"],
+                    "name": one["account"],
+                    "other-name": other["account"],
+                }
+            )
+        for resource in RESOURCES:
+            wanted = _SPREAD.get(resource.name)
+            if wanted is None:
+                continue
+            given = ({name: values[of] for name, of in wanted.items()} for values in names)
+            addresses = dict.fromkeys(_address(resource.page, query) for query in given)
+            what = f"of {instances} instances"
+            yield [Question(resource.name, what, address) for address in addresses]
+
     def _value(self, resource: Resource, parameter: Parameter) -> str:
         if parameter.shape is Shape.FLAG:
             return "yes"
@@ -482,6 +520,11 @@ def measured(console: Console, options: argparse.Namespace) -> Iterator[tuple[st
     plain = console.alone(login)
     table = _Table(console, options, plain.cpu_ms)
     yield table.row(login, plain)
+    if options.spread:
+        for some in asking.spread(options.spread):
+            if not options.only or some[0].resource in options.only:
+                yield table.spread(some)
+        return
     for resource in RESOURCES:
         if options.only and resource.name not in options.only:
             continue
@@ -534,6 +577,21 @@ class _Table:
             f"{found.held_bytes / 10**6:.0f}",
         )
 
+    def spread(self, some: Sequence[Question]) -> tuple[str, ...]:
+        """Ask these in turn by all users at once, without having asked any of them before."""
+        console = self.console
+        found = console.load(some, _LONGEST_SECONDS, 0)
+        cost = found.cpu_ms + found.server_cpu_ms
+        return (
+            *(some[0].resource, some[0].what, "", f"{found.cpu_ms:.1f}", ""),
+            f"{found.cpu_ms / self.login_ms:.0f}" if self.login_ms else "",
+            f"{found.server_cpu_ms:.1f}" if console.server_pid else "",
+            f"{console.users * cost / _CORES:.0f}",
+            *(f"{found.p50:.0f}", f"{found.p95:.0f}", f"{found.requests / found.seconds:.0f}"),
+            "met" if found.p95 <= _TARGET_MS else "missed",
+            f"{found.held_bytes / 10**6:.0f}",
+        )
+
 
 NEAREST = {"by": "databases", "sort": "until"}
 _AFTER_WRITES = ("today", "causes", "capacity")
@@ -573,6 +631,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--after-writes", action="store_true", help="what pages cost after writes, and no more"
     )
+    parser.add_argument("--spread", type=int, metavar="INSTANCES", help="ask each time of another")
     parser.add_argument("--whole", action="store_true", help="however long it takes")
     parser.add_argument("--verbose", action="store_true", help="each question, too")
     return parser.parse_args(arguments)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from sync_pipeline.errors import StoreDamaged
 from sync_pipeline.model.inventory import EVERY_GRANT, Databases, StoredAccess, Wanted
 from sync_pipeline.model.privilege import OF_SERVER, SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
-from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.database import Database, among_named
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.server_facts import facts_of
 from sync_pipeline.store.sizes.schema import instance_databases
@@ -114,25 +116,13 @@ def sections_of(
     connection: Connection, instance_ids: Sequence[int]
 ) -> dict[int, dict[SectionKey, SectionReport]]:
     """Return the sections of each instance's last sync; those of gone databases are older."""
-    last = (
-        select(sections.c.instance_id, func.max(sections.c.checked_at).label("checked_at"))
-        .where(among(connection, sections.c.instance_id, instance_ids))
-        .group_by(sections.c.instance_id)
-        .subquery()
-    )
-    columns = sections.c
-    query = select(
-        columns.instance_id, columns.section, columns.database, columns.status, columns.reason
-    ).join(
-        last,
-        (sections.c.instance_id == last.c.instance_id)
-        & (sections.c.checked_at == last.c.checked_at),
-    )
+    query = _sections(connection.dialect.name)
     found: dict[int, dict[SectionKey, SectionReport]] = defaultdict(dict)
     # Most of them are alike, and are made once.
     keys: dict[tuple[str, str], SectionKey] = {}
     reports: dict[tuple[str, str], SectionReport] = {}
-    for instance, name, database, status, reason in connection.execute(query):
+    rows = connection.execute(query, {"of_ids": list(instance_ids)})
+    for instance, name, database, status, reason in rows:
         key = keys.get((name, database))
         if key is None:
             key = keys[name, database] = SectionKey(SectionName(name), database)
@@ -143,14 +133,30 @@ def sections_of(
     return found
 
 
+@cache
+def _sections(backend: str) -> Select[Any]:
+    """Return the statement that finds them, made once."""
+    last = (
+        select(sections.c.instance_id, func.max(sections.c.checked_at).label("checked_at"))
+        .where(among_named(backend, sections.c.instance_id, "of_ids"))
+        .group_by(sections.c.instance_id)
+        .subquery()
+    )
+    columns = sections.c
+    return select(
+        columns.instance_id, columns.section, columns.database, columns.status, columns.reason
+    ).join(
+        last,
+        (sections.c.instance_id == last.c.instance_id)
+        & (sections.c.checked_at == last.c.checked_at),
+    )
+
+
 def databases_of(connection: Connection, instance_ids: Sequence[int]) -> dict[int, Databases]:
     """Return what the size collection knows of instances' databases, where it has been there."""
-    table = instance_databases
-    query = select(
-        table.c.instance_id, table.c.database_name, table.c.is_active, table.c.last_seen_at
-    ).where(among(connection, table.c.instance_id, instance_ids))
+    query = _databases(connection.dialect.name)
     rows = defaultdict(list)
-    for row in connection.execute(query):
+    for row in connection.execute(query, {"of_ids": list(instance_ids)}):
         rows[row.instance_id].append(row)
     return {
         item: Databases(
@@ -160,3 +166,12 @@ def databases_of(connection: Connection, instance_ids: Sequence[int]) -> dict[in
         )
         for item, own in rows.items()
     }
+
+
+@cache
+def _databases(backend: str) -> Select[Any]:
+    """Return the statement that finds them, made once."""
+    table = instance_databases
+    return select(
+        table.c.instance_id, table.c.database_name, table.c.is_active, table.c.last_seen_at
+    ).where(among_named(backend, table.c.instance_id, "of_ids"))

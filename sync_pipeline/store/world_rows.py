@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, bindparam, exists, select
+from sqlalchemy import Connection, Row, Select, bindparam, exists, select
 
 from sync_pipeline.errors import LeaseHeld, Phase, ResultLimit, StoreDamaged
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import KnownAccount, Reconciliation
 from sync_pipeline.model.inventory import EVERY_GRANT, Wanted, no_securable
-from sync_pipeline.store.database import among, upsert
+from sync_pipeline.store.database import among_named, upsert
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_reads as reads
 from sync_pipeline.store.schema import instance_worlds as worlds
@@ -167,8 +168,14 @@ def stored_world(connection: Connection, instance_id: int) -> StoredWorld:
 
 def stored_worlds(connection: Connection, instance_ids: Sequence[int]) -> dict[int, StoredWorld]:
     """Return the accounts of instances, by their ids."""
-    rows = connection.execute(_ROWS.where(among(connection, instances.c.id, instance_ids)))
+    rows = connection.execute(_of_some(connection.dialect.name), {"of_ids": list(instance_ids)})
     return {row.id: _stored(row) for row in rows}
+
+
+@cache
+def _of_some(backend: str) -> Select[Any]:
+    """Return the statement that finds them, made once."""
+    return _ROWS.where(among_named(backend, instances.c.id, "of_ids"))
 
 
 def world_digest(connection: Connection, instance_id: int) -> str | None:

@@ -13,7 +13,19 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
 from sync_pipeline.model.change_page import ChangeQuestion
 from sync_pipeline.model.imported import (
@@ -55,6 +67,21 @@ from sync_pipeline.store.schema import instances
 _CHANGES, _SESSIONS = imported_changes.c, imported_sessions.c
 _RECORDS, _ACCOUNTS = imported_records.c, imported_accounts.c
 _NEWEST_FIRST = (_CHANGES.changed_at, _CHANGES.source_id, _CHANGES.source)
+# Made once: making a statement costs more than asking.
+_OF_ACCOUNT = after(
+    select(imported_changes, instances.c.name.label("instance"))
+    .join_from(imported_changes, instances)
+    .where(_CHANGES.account == bindparam("named"), _CHANGES.instance_id == bindparam("of_id")),
+    _NEWEST_FIRST,
+    None,
+    is_descending=True,
+).limit(bindparam("most", type_=Integer))
+_EACH_ACCOUNT: Select[Any] = select(
+    imported_accounts, instances.c.name.label("instance")
+).join_from(imported_accounts, instances)
+_KNOWN = _EACH_ACCOUNT.where(
+    _ACCOUNTS.instance_id == bindparam("of_id"), _ACCOUNTS.name == bindparam("named")
+).order_by(_ACCOUNTS.source, _ACCOUNTS.source_id)
 _BY_START = (_SESSIONS.started_at, _SESSIONS.session_id)
 """Of sessions, in which those are alike that several systems have, one of which was a copy."""
 _OPEN, _FAILED = ("pending", "running"), ("failed",)
@@ -123,22 +150,19 @@ class ImportedPages(OfDatabase):
         self, instance_id: int, account: str, until: datetime | None, limit: int
     ) -> list[ImportedChange]:
         """Return changes of an account until a moment (UTC), newest first."""
-        query = select(imported_changes, instances.c.name.label("instance")).join_from(
-            imported_changes, instances
-        )
-        query = query.where(_CHANGES.account == account, _CHANGES.instance_id == instance_id)
+        query = _OF_ACCOUNT
         if until is not None:
             query = query.where(_CHANGES.changed_at <= until)
+        named = {"of_id": instance_id, "named": account, "most": limit}
         with self._database.read_once() as connection:
-            ordered = after(query, _NEWEST_FIRST, None, is_descending=True).limit(limit)
-            return [made(ImportedChange, row) for row in connection.execute(ordered)]
+            return [made(ImportedChange, row) for row in connection.execute(query, named)]
 
     @remembered
     def known(self, instance_id: int, account: str) -> list[ImportedAccount]:
         """Return what was last known of an account, by each system that was imported."""
-        query = _accounts().where(_ACCOUNTS.instance_id == instance_id, _ACCOUNTS.name == account)
+        named = {"of_id": instance_id, "named": account}
         with self._database.read_once() as connection:
-            found = connection.execute(query.order_by(_ACCOUNTS.source, _ACCOUNTS.source_id))
+            found = connection.execute(_KNOWN, named)
             return [made(ImportedAccount, row) for row in found]
 
     @remembered
@@ -151,7 +175,7 @@ class ImportedPages(OfDatabase):
         seen = alike_of(key, 2) if key else 0
         with self._database.read() as connection:
             where = [*in_reach(connection, reach), *chosen(connection, of)]
-            query = _accounts().where(*where)
+            query = _EACH_ACCOUNT.where(*where)
             if account:
                 query = query.where(_ACCOUNTS.name == account)
             if key:
@@ -352,12 +376,6 @@ def _begin(connection: Connection, reach: Reach, key: Key | None) -> tuple[Any, 
     if row is None:
         raise no_key()
     return tuple(row)
-
-
-def _accounts() -> Select[Any]:
-    name = instances.c.name.label("instance")
-    query: Select[Any] = select(imported_accounts, name).join_from(imported_accounts, instances)
-    return query
 
 
 def _of_session() -> ColumnElement[bool]:
