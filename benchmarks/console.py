@@ -554,41 +554,37 @@ class _Table:
         """Ask a question by all users at once, for long enough that each has an answer."""
         console = self.console
         same = console.alone(item, is_written=False)
-        cost = alone.cpu_ms + alone.server_cpu_ms
-        by_cpu = console.users * cost / _CORES
-        seconds = min(max(self.options.seconds, round(4 * by_cpu / _KILO)), _LONGEST_SECONDS)
+        wanted = round(4 * self._by_cpu(alone) / _KILO)
+        seconds = min(max(self.options.seconds, wanted), _LONGEST_SECONDS)
         # Each process has answered it then, not only that to which one connection led.
         console.load([item], _SECONDS_TO_WARM, 0)
         found = console.load([item], seconds, 0)
-        is_met = found.requests > 0 and found.p95 <= _TARGET_MS
-        waits = (f"{found.p50:.0f}", f"{found.p95:.0f}")
-        return (
-            item.resource,
-            item.what,
-            f"{alone.first:.0f}",
-            f"{alone.cpu_ms:.1f}",
-            f"{same.cpu_ms:.1f}",
-            f"{alone.cpu_ms / self.login_ms:.0f}" if self.login_ms else "",
-            f"{alone.server_cpu_ms:.1f}" if console.server_pid else "",
-            f"{by_cpu:.0f}",
-            *(waits if found.requests else (f"over {seconds * _KILO}",) * 2),
-            f"{found.requests / found.seconds:.0f}",
-            "met" if is_met else "missed",
-            f"{found.held_bytes / 10**6:.0f}",
-        )
+        return self._cells(item, (f"{alone.first:.0f}", f"{same.cpu_ms:.1f}"), alone, found)
 
     def spread(self, some: Sequence[Question]) -> tuple[str, ...]:
         """Ask these in turn by all users at once, without having asked any of them before."""
-        console = self.console
-        found = console.load(some, _LONGEST_SECONDS, 0)
-        cost = found.cpu_ms + found.server_cpu_ms
+        found = self.console.load(some, _LONGEST_SECONDS, 0)
+        return self._cells(some[0], ("", ""), found, found)
+
+    def _by_cpu(self, cost: Figures) -> float:
+        """Return what users would wait (ms) on two cores that nobody else used."""
+        return self.console.users * (cost.cpu_ms + cost.server_cpu_ms) / _CORES
+
+    def _cells(
+        self, item: Question, alone_ms: tuple[str, str], cost: Figures, found: Figures
+    ) -> tuple[str, ...]:
+        """Return a row: what the first page and the same again took, its cost, and a load."""
+        first, same = alone_ms
+        is_met = found.requests > 0 and found.p95 <= _TARGET_MS
+        waits = (f"{found.p50:.0f}", f"{found.p95:.0f}")
         return (
-            *(some[0].resource, some[0].what, "", f"{found.cpu_ms:.1f}", ""),
-            f"{found.cpu_ms / self.login_ms:.0f}" if self.login_ms else "",
-            f"{found.server_cpu_ms:.1f}" if console.server_pid else "",
-            f"{console.users * cost / _CORES:.0f}",
-            *(f"{found.p50:.0f}", f"{found.p95:.0f}", f"{found.requests / found.seconds:.0f}"),
-            "met" if found.p95 <= _TARGET_MS else "missed",
+            *(item.resource, item.what, first, f"{cost.cpu_ms:.1f}", same),
+            f"{cost.cpu_ms / self.login_ms:.0f}" if self.login_ms else "",
+            f"{cost.server_cpu_ms:.1f}" if self.console.server_pid else "",
+            f"{self._by_cpu(cost):.0f}",
+            *(waits if found.requests else (f"over {found.seconds * _KILO:.0f}",) * 2),
+            f"{found.requests / found.seconds:.0f}",
+            "met" if is_met else "missed",
             f"{found.held_bytes / 10**6:.0f}",
         )
 

@@ -20,7 +20,7 @@ from sync_pipeline.web.resources.parameters import (
     selected,
 )
 from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
-from sync_pipeline.workflows.console.answers import Answers, Told
+from sync_pipeline.workflows.console.answers import Answers, HoldersQuestion
 
 PRIVILEGES = (
     *("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "EXECUTE", "REFERENCES", "TRIGGER"),
@@ -50,11 +50,12 @@ LIST = Layout(
 
 def every(answers: Answers, asked: Asked) -> View:
     """Return a page of accounts that have a privilege on an object."""
-    told = Told(asked.flag(ALL_HOLDERS.name), asked.flag(SYSTEM.name))
-    question = selected(asked)
     privilege, on = asked.text("privilege"), asked.text("object")
     at = moment(answers, asked)
-    found = answers.who_can(privilege, on, question, asked.place, told, at)
+    question = HoldersQuestion(
+        privilege, on, selected(asked), at, asked.flag(ALL_HOLDERS.name), asked.flag(SYSTEM.name)
+    )
+    found = answers.who_can(question, asked.place)
     unfolded = {"privilege": privilege, "object": on, ALL_HOLDERS.name: "yes"}
     if at:
         unfolded[AT.name] = shown_at(at)

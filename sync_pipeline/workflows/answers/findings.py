@@ -180,6 +180,7 @@ def _of_fleet(
     That is kept where all instances of the fleet are compared.
     """
     if uneven.id in reviews.disabled or not (found or reviews.may_keep):
+        # Without any, what is known is asked for to keep that there is none.
         return []
     examined = [item.examined for item in items]
     ids = [item.instance.id for item in items]

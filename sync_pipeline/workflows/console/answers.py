@@ -84,9 +84,16 @@ class SessionAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What of holders is told: `every_holder` by itself, `with_system` also the engine's own."""
+class HoldersQuestion:
+    """Who has a privilege on what a text names, or had it at a moment (UTC; None: now).
 
+    `every_holder` is told by itself, `with_system` also the engine's own.
+    """
+
+    privilege: str
+    text: str
+    instances: InstanceQuestion
+    at: datetime | None = None
     every_holder: bool = False
     with_system: bool = False
 
@@ -202,16 +209,8 @@ class Answers:
         """Return a page of the records of a session."""
         return self._store.session_pages.records(self._reach, asked, place)
 
-    def who_can(
-        self,
-        privilege: str,
-        text: str,
-        asked: InstanceQuestion,
-        place: Place,
-        told: Told,
-        at: datetime | None = None,
-    ) -> HoldersAnswer:
-        """Return a page of who has a privilege on what a text names, or had it at a moment (UTC).
+    def who_can(self, asked: HoldersQuestion, place: Place) -> HoldersAnswer:
+        """Return a page of holders.
 
         A page looks through so many instances and no more: it may have no row and a next page.
 
@@ -219,43 +218,39 @@ class Answers:
             ConfigurationError: the text can't be read, or names nothing on any instance of the
                 last page; the moment has not come, or is before what is kept.
         """
-
-        def looked() -> HoldersAnswer:
-            return self._who_can(privilege, text, asked, place, told, at)
-
-        if at is None:
-            return looked()
+        if asked.at is None:
+            return self._who_can(asked, place)
         # Nothing of a past moment becomes another one by the time.
-        key = "who can", self._reach, privilege, text, asked, place, told, at
-        return self._store.remember(key, looked, HoldersAnswer.rows)
+        return self._store.remember(
+            ("who can", self._reach, asked, place),
+            lambda: self._who_can(asked, place),
+            HoldersAnswer.rows,
+        )
 
-    def _who_can(
-        self,
-        privilege: str,
-        text: str,
-        asked: InstanceQuestion,
-        place: Place,
-        told: Told,
-        at: datetime | None,
-    ) -> HoldersAnswer:
+    def _who_can(self, asked: HoldersQuestion, place: Place) -> HoldersAnswer:
         key = checked_key(place.after, str, int)
         since, shown = (str(key[0]), int(key[1])) if key else (None, 0)
         pages = self._store.instance_pages
-        lots = Lots(lambda most, begin: pages.chosen(self._reach, asked, most, begin, at), since)
+        lots = Lots(
+            lambda most, begin: pages.chosen(self._reach, asked.instances, most, begin, asked.at),
+            since,
+        )
         skipped = shown if lots.known and lots.known[0].name == since else 0
         looking = Looking()
-        lacks = KeptLacks(self._deps, text)
-        search = access.search(self._deps, privilege, text, lots, at, looking.some, lacks)
+        lacks = KeptLacks(self._deps, asked.text)
+        search = access.search(
+            self._deps, asked.privilege, asked.text, lots, asked.at, looking.some, lacks
+        )
         telling = Telling[Holder | Fold](
             lambda item: [item],
-            is_alone=bool(asked.names) or self._is_one(asked, at, lots),
-            every_holder=told.every_holder,
-            is_folded=not told.every_holder,
+            is_alone=bool(asked.instances.names) or self._is_one(asked, lots),
+            every_holder=asked.every_holder,
+            is_folded=not asked.every_holder,
             how="Name the instance, or ask for all holders, to see them.",
         )
         kept: list[Holder | Fold] = []
         try:
-            for item in _each(search, telling, told):
+            for item in _each(search, telling, with_system=asked.with_system):
                 if first_of(item).instance == since and skipped:
                     skipped -= 1
                     continue
@@ -279,11 +274,12 @@ class Answers:
         count += shown if last == since else 0
         return HoldersAnswer(Page(tuple(page), (last, count)), found, notes, names)
 
-    def _is_one(self, asked: InstanceQuestion, at: datetime | None, lots: Lots) -> bool:
+    def _is_one(self, asked: HoldersQuestion, lots: Lots) -> bool:
         """Return whether a question is of one instance: a later page does not know the first."""
         if len(lots.known) > 1:
             return False
-        return len(self._store.instance_pages.chosen(self._reach, asked, 2, None, at)) == 1
+        chosen = self._store.instance_pages.chosen(self._reach, asked.instances, 2, None, asked.at)
+        return len(chosen) == 1
 
 
 def _part(name: str) -> str:
@@ -297,9 +293,11 @@ def _fact_key(item: tuple[ServerFact, datetime]) -> tuple[str, str, str, str]:
     return fact.name, fact.database, fact.subject, fact.value
 
 
-def _each(search: Search, telling: Telling[Holder | Fold], told: Told) -> Iterator[Holder | Fold]:
+def _each(
+    search: Search, telling: Telling[Holder | Fold], *, with_system: bool
+) -> Iterator[Holder | Fold]:
     """Yield what is told, and at the end what is told for want of better."""
-    holders = (item for item in search.holders() if told.with_system or not item.is_own)
+    holders = (item for item in search.holders() if with_system or not item.is_own)
     for _, rows in telling.told(holders):
         yield from rows
     for _, rows in telling.for_want(search.answer()):
