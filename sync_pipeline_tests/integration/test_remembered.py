@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,9 @@ import pytest
 from sqlalchemy import Connection, event, insert, select, update
 
 from sync_pipeline.errors import StoreUnavailable
-from sync_pipeline.model.viewer import Viewer
+from sync_pipeline.model.past import Which
+from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
+from sync_pipeline.model.viewer import EVERYTHING, Viewer
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.remembered import Remembered
 from sync_pipeline.store.schema import maintenance_windows as windows
@@ -27,10 +29,11 @@ from sync_pipeline.web.resource import API
 from sync_pipeline.web.serve import NoSecrets, reading
 from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.console import findings
+from sync_pipeline.workflows.console.accounts import AccountAnswers
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline_tests.integration.test_console_scale import first_requests
 from sync_pipeline_tests.integration.test_console_teams import LIMITED, OTHER, OWN, Request
-from workbench.benches.store_bench import StoreBench
+from workbench.benches.store_bench import StoreBench, an_account, whole_snapshot
 from workbench.fleet.teams import NOW as TEAMS_NOW
 from workbench.fleet.teams import fill
 from workbench.running.asked_pages import Pages
@@ -295,6 +298,23 @@ def consoles(directory: Path, url: str, clock: Callable[[], datetime]) -> Iterat
         finally:
             for pages in (*made.remembering, *made.forgetting):
                 pages.close()
+
+
+def test_what_is_kept_of_an_account_takes_as_much_room_as_is_granted_to_it(
+    store: Store, reader: Store
+) -> None:
+    bench, granted = StoreBench(store, NOW), 300
+    (item,) = bench.fleet("db")
+    tables = (Securable(SecurableKind.TABLE, "shop", "s", f"t{n}") for n in range(granted))
+    app = replace(an_account("app"), grants=tuple(Grant(table, "SELECT") for table in tables))
+    bench.apply_snapshot(bench.claim(bench.open([item]), item), item, whole_snapshot((app,), NOW))
+    later = NOW + timedelta(hours=1)
+    deps = SyncDeps(reader, NoSecrets(), Settings(), lambda: later)
+    answers = AccountAnswers(deps, EVERYTHING)
+    assert answers.one(Which("db", "app")) is not None
+    kept = reader._database.remembered
+    assert kept is not None
+    assert sum(state.rows for state in kept._states.values()) > granted
 
 
 _WHOLE = ("today", "causes", "findings", "account", "history", "who-can")

@@ -133,6 +133,10 @@ class _Beside:
     last_used_at: datetime | None
     used: tuple[str, ...]
 
+    def rows(self) -> int:
+        """Return how many sections and sentences it has."""
+        return 1 + len(self.unread) + len(self.used)
+
 
 @dataclass(slots=True)
 class _Now:
@@ -370,6 +374,7 @@ class AccountAnswers:
         return self._store.remember(
             ("account", now.instance.id, which.account),
             lambda: self._store.accounts.get(which.instance, which.account, known),
+            lambda found: 1 + (len(found.state.grants) if found else 0),
         )
 
     def _beside(self, instance: Instance, account: str) -> _Beside:
@@ -380,7 +385,7 @@ class AccountAnswers:
             unread = unread_of(self._store.accounts.sections(instance.id))
             return _Beside(unread, use.of(account).last_at, tuple(use_lines(use, account)))
 
-        return self._store.remember(("beside an account", instance.id, account), read)
+        return self._store.remember(("beside an account", instance.id, account), read, _Beside.rows)
 
     def _known(self, now: _Now, which: Which, view: AccountView | None) -> _Known | None:
         """Return what is known of an account; `view` is what it is now, None: there is none."""

@@ -85,8 +85,9 @@ class CausesAnswer:
     notes: tuple[str, ...] = ()
 
     def rows(self) -> int:
-        """Return how many causes and groups it has, each with the texts of a finding."""
-        return 1 + len(self.page.items) + len(self.groups)
+        """Return how many causes, findings of theirs and groups it has."""
+        causes = sum(1 + len(item.cause.findings) for item in self.page.items)
+        return 1 + causes + len(self.groups)
 
 
 @dataclass(frozen=True, slots=True)
